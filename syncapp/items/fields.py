@@ -1,0 +1,96 @@
+"""How one row of a field table is declared, and the normal forms that rows use.
+
+A normal form turns a value into a text that is equal for values a person would call the same. Only normal forms are
+compared and fingerprinted; the values themselves are what travels. Changing one means raising
+``NORMAL_FORM_VERSION``: a side whose revision has not moved is then fingerprinted afresh instead of merged
+(docs/architecture.md, "Base").
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+NORMAL_FORM_VERSION = 1
+
+
+class Shape(StrEnum):
+    """How the value of a field is merged: as one, or member by member."""
+
+    SCALAR = "scalar"
+    KEYED = "keyed"
+
+
+@dataclass(frozen=True)
+class Field:
+    """One row of a field table.
+
+    ``normal`` turns the value (for a keyed field: one member) into its normal form; the empty text means that there
+    is nothing. ``key`` names a member of a keyed field: members with the same key on both sides are the same member.
+    Fields of one ``group`` are decided together when both sides changed any of them: a start from one side and an end
+    from the other would be an event that nobody wrote. ``read_only`` fields are never written to Exchange.
+    """
+
+    name: str
+    label: str
+    text: str
+    ews: str
+    normal: Callable[[Any], str]
+    graph: str = ""
+    shape: Shape = Shape.SCALAR
+    key: Callable[[Any], str] | None = None
+    group: str = ""
+    per_occurrence: bool = False
+    read_only: bool = False
+    note: str = ""
+
+
+def line(value: str) -> str:
+    """One line of text: composed (NFC), white space folded, control characters gone."""
+    value = "".join(" " if unicodedata.category(c) == "Cc" else c for c in value)
+    return " ".join(unicodedata.normalize("NFC", value).split())
+
+
+def paragraphs(value: str) -> str:
+    """Text with lines: composed, each line folded as ``line``, no blank lines at the ends, at most one between."""
+    lines = [line(each) for each in re.split(r"\r\n|\r|\n", value)]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
+
+
+def digits(value: str) -> str:
+    """A phone number without the characters that people write for the eye; an extension stays.
+
+    >>> digits("+49 (30) 123-456")
+    '+4930123456'
+    """
+    return re.sub(r"[\s()./\-\u2010-\u2015\u00a0]", "", line(value)).lower()
+
+
+def address_key(value: str) -> str:
+    """A mail address for comparing: case and the scheme do not matter.
+
+    >>> address_key("mailto:Anna@Lab.Example")
+    'anna@lab.example'
+    """
+    folded = line(value).casefold()
+    return folded.removeprefix("mailto:")
+
+
+def number(value: int | None) -> str:
+    """A number, or nothing."""
+    return "" if value is None else str(value)
+
+
+def digest(value: bytes) -> str:
+    """The name of a content of bytes."""
+    return hashlib.sha256(value).hexdigest()
+
+
+def joined(*parts: str) -> str:
+    """Several normal forms as one; nothing if all are empty."""
+    return "\x1f".join(parts) if any(parts) else ""

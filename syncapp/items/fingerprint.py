@@ -1,0 +1,71 @@
+"""What the database remembers of an item: keyed hashes of its elements, never its content.
+
+A base (docs/architecture.md, "Base") maps the hash of an element's path to the hash of its normal form. Paths are
+hashed too, because they name people and addresses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from syncapp.items import Item
+from syncapp.items.elements import Element, elements
+from syncapp.items.fields import NORMAL_FORM_VERSION
+
+_PATH_BYTES = 6
+_VALUE_BYTES = 8
+
+Hashes = Mapping[bytes, bytes]
+"""Hash of an element's path → hash of its normal form."""
+
+
+@dataclass(frozen=True)
+class Fingerprinter:
+    """Hashes for one link: ``key`` (32 bytes) is the installation's, ``salt`` (16 bytes) the link's own."""
+
+    key: bytes
+    salt: bytes
+
+    def path(self, element: Element) -> bytes:
+        """The name under which an element stands in a base."""
+        return self._hash(b"path", "\x1f".join(element).encode(), _PATH_BYTES)
+
+    def value(self, element: Element, normal: str) -> bytes:
+        """The hash of an element's normal form; equal texts in different elements hash differently."""
+        return self._hash(b"value", ("\x1f".join(element) + "\x1e" + normal).encode(), _VALUE_BYTES)
+
+    def item(self, item: Item) -> dict[bytes, bytes]:
+        """The hashes of a whole item."""
+        return {self.path(path): self.value(path, part.normal) for path, part in elements(item).items()}
+
+    def whole(self, content: bytes) -> bytes:
+        """The hash of a whole native object (docs/architecture.md, rule 5)."""
+        return self._hash(b"whole", content, _VALUE_BYTES)
+
+    def _hash(self, purpose: bytes, content: bytes, size: int) -> bytes:
+        return blake2b(content, digest_size=size, key=self.key, salt=self.salt, person=purpose).digest()
+
+
+@dataclass(frozen=True)
+class Base:
+    """The hashes that one side had when both last agreed, and the version of the normal forms that made them."""
+
+    hashes: Hashes
+    version: int = NORMAL_FORM_VERSION
+
+    def pack(self) -> bytes:
+        """The base as one binary value for the database."""
+        body = b"".join(path + value for path, value in sorted(self.hashes.items()))
+        return bytes([self.version]) + body
+
+    @classmethod
+    def unpack(cls, packed: bytes) -> Base:
+        """The base that ``pack`` wrote. Raises ValueError when it is cut short."""
+        version, body = packed[0], packed[1:]
+        size = _PATH_BYTES + _VALUE_BYTES
+        if len(body) % size:
+            raise ValueError("a packed base was cut short")
+        rows = (body[at : at + size] for at in range(0, len(body), size))
+        return cls({row[:_PATH_BYTES]: row[_PATH_BYTES:] for row in rows}, version)
