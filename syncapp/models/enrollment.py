@@ -1,0 +1,60 @@
+"""One person: a Nextcloud account, a mailbox and consent; and the lease of the worker that serves them."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+from syncapp.models.encrypted import EncryptedTextField
+from syncapp.models.service_account import ServiceAccount
+
+
+class Enrollment(models.Model):
+    """A person whose items are kept the same on both sides.
+
+    ``mailbox`` is the primary SMTP address, in lower case, or None while no mailbox is known; two enrollments never
+    share one. ``listed_address`` is what Nextcloud says now: when it moves away from ``mailbox``, the enrollment is
+    held and never re-pointed (docs/server-behaviour.md, section 1). ``token`` is the app password for DAV.
+    """
+
+    class State(models.TextChoices):
+        """Whether the person's items sync, and if not, why."""
+
+        WAITING = "waiting", "Waiting for approval"
+        ACTIVE = "active", "Active"
+        PAUSED = "paused", "Paused"
+        ABSENT = "absent", "Not listed by Nextcloud"
+        HELD = "held", "Held: the address changed"
+        NO_CONSENT = "no-consent", "Needs consent"
+        NO_MAILBOX = "no-mailbox", "No mailbox"
+
+    nextcloud_uid = models.CharField(max_length=255, unique=True)
+    nextcloud_login = models.CharField(max_length=255)
+    display_name = EncryptedTextField(default="")
+    token = EncryptedTextField(default="")
+    mailbox = models.CharField(max_length=320, unique=True, null=True, blank=True)
+    listed_address = models.CharField(max_length=320, blank=True)
+    calendar = models.CharField(max_length=255, default="personal")
+    address_book = models.CharField(max_length=255, default="contacts")
+    state = models.CharField(max_length=20, choices=State, default=State.WAITING)
+    account = models.ForeignKey(ServiceAccount, null=True, blank=True, on_delete=models.SET_NULL)
+
+    due_at = models.DateTimeField(db_index=True)
+    attempts = models.PositiveIntegerField(default=0)
+    full_comparison_at = models.DateTimeField(null=True, blank=True)
+    last_success = models.DateTimeField(null=True, blank=True)
+    first_sync_done_at = models.DateTimeField(null=True, blank=True)
+
+    lease_owner = models.CharField(max_length=64, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    fence = models.PositiveBigIntegerField(default=0)
+    passes = models.PositiveBigIntegerField(default=0)
+
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["state", "due_at"], name="enrollment_due")]
+
+    def __str__(self) -> str:
+        return f"enrollment {self.pk}"

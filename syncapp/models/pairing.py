@@ -1,0 +1,78 @@
+"""One kind of item between one Exchange folder and one Nextcloud collection."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, ClassVar
+
+from django.db import models
+
+from syncapp.items import Kind
+from syncapp.models.enrollment import Enrollment
+from syncapp.side import SideName
+
+
+def digest(text: str) -> bytes:
+    """The key under which an id is looked up: ids are case-sensitive, collations of databases are not."""
+    return hashlib.sha256(text.encode()).digest()[:16]
+
+
+class Pairing(models.Model):
+    """What is kept the same, with a sync token, a look and an epoch per side.
+
+    The window (days back, days ahead) bounds only which events are first loaded.
+    """
+
+    class Direction(models.TextChoices):
+        """Which way changes travel."""
+
+        BOTH = "both", "Both ways"
+        TO_NEXTCLOUD = "to-nextcloud", "From Exchange to Nextcloud"
+        TO_EXCHANGE = "to-exchange", "From Nextcloud to Exchange"
+
+    class ConflictRule(models.TextChoices):
+        """Who wins when the same field was changed on both sides to different things."""
+
+        EXCHANGE = "exchange", "Exchange wins"
+        NEXTCLOUD = "nextcloud", "Nextcloud wins"
+        LATEST = "latest", "The latest change wins"
+
+    enrollment = models.ForeignKey(Enrollment, on_delete=models.CASCADE, related_name="pairings")
+    kind = models.CharField(max_length=10, choices=[(kind.value, kind.value) for kind in Kind])
+    exchange_folder = models.TextField()
+    nextcloud_folder = models.TextField()
+    exchange_digest = models.BinaryField(max_length=16, editable=False)
+    nextcloud_digest = models.BinaryField(max_length=16, editable=False)
+    direction = models.CharField(max_length=12, choices=Direction, default=Direction.BOTH)
+    conflict_rule = models.CharField(max_length=10, choices=ConflictRule, default=ConflictRule.EXCHANGE)
+    days_back = models.PositiveIntegerField(default=30)
+    days_ahead = models.PositiveIntegerField(default=365)
+    enabled = models.BooleanField(default=True)
+
+    exchange_token = models.TextField(blank=True)
+    nextcloud_token = models.TextField(blank=True)
+    exchange_look = models.TextField(blank=True)
+    nextcloud_look = models.TextField(blank=True)
+    exchange_epoch = models.TextField(blank=True)
+    nextcloud_epoch = models.TextField(blank=True)
+    first_listed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            # Installation-wide: two people can't sync the same shared calendar in a circle.
+            models.UniqueConstraint(fields=["nextcloud_digest", "kind"], name="one_pairing_per_collection"),
+            models.UniqueConstraint(fields=["exchange_digest", "kind"], name="one_pairing_per_folder"),
+        ]
+
+    def __str__(self) -> str:
+        return f"pairing {self.pk}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Keep the digests true to the folders they stand for; a folder of a mailbox is named with its mailbox."""
+        self.exchange_digest = digest(f"{self.enrollment.mailbox}\n{self.exchange_folder}")
+        self.nextcloud_digest = digest(self.nextcloud_folder)
+        super().save(*args, **kwargs)
+
+    def folder(self, side: SideName) -> str:
+        """The id of the folder on one side."""
+        return self.exchange_folder if side is SideName.EXCHANGE else self.nextcloud_folder
