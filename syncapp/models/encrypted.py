@@ -26,7 +26,7 @@ class EncryptedTextField(models.BinaryField):  # type: ignore[type-arg]
             value = crypto.seal(value.encode(), self._context) if value else b""
         return super().get_prep_value(value)
 
-    def from_db_value(self, value: Any, expression: object, connection: object) -> str | None:
+    def from_db_value(self, value: Any, _expression: object, _connection: object) -> str | None:
         """Unseal a text on its way from the database. Raises ``crypto.WrongKey``."""
         if value is None:
             return None

@@ -19,6 +19,9 @@ class Installation(models.Model):
     base_key_text = EncryptedTextField()
     created_at = models.DateTimeField(auto_now_add=True)
 
+    def __str__(self) -> str:
+        return f"installation since {self.created_at:%Y-%m-%d}"
+
     @classmethod
     def get(cls) -> Installation:
         """The row, made on first use. Raises ``crypto.WrongKey`` when ENCRYPTION_KEY is not the one that made it."""
