@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core import checks
 from django.db import models
 
 from syncapp import crypto
@@ -19,6 +20,14 @@ class EncryptedTextField(models.BinaryField):  # type: ignore[type-arg]
     @property
     def _context(self) -> str:
         return f"{self.model._meta.db_table}.{self.column}"
+
+    def _check_str_default_value(self) -> list[checks.CheckMessage]:
+        """A text is the right default here, other than for a plain BinaryField."""
+        return []
+
+    def to_python(self, value: Any) -> Any:
+        """A text is the value itself; a plain BinaryField would take it for base64."""
+        return value
 
     def get_prep_value(self, value: Any) -> Any:
         """Seal a text on its way to the database; None and the empty text stay empty."""

@@ -1,0 +1,1 @@
+"""Settings, URLs, logging: wiring, nothing else (docs/architecture.md, "Rooms")."""

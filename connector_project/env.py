@@ -1,0 +1,298 @@
+"""Every variable of ``.env``: declared once, read with django-environ, checked before anything starts.
+
+``read()`` returns the values by name, or raises ``ConfigError`` whose text names each variable that is wrong, says
+what is wrong with it and shows an example. ``.env.example`` documents the same table; a test holds the two together.
+Variables of the process's environment win over the file. ``ENV_FILE`` names another file to read.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import zoneinfo
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from syncapp.crypto import parse_key
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+_LINE = re.compile(r"\s*(#.*)?|(export )?[A-Za-z_][A-Za-z_0-9]*=.*")
+
+
+class ConfigError(ImproperlyConfigured):
+    """The configuration can't be used. ``sentences`` say why, one for each variable."""
+
+    def __init__(self, sentences: list[str]) -> None:
+        self.sentences = sentences
+        super().__init__("\n".join(sentences))
+
+    def report(self) -> str:
+        """What a command prints before it stops."""
+        return "\n".join(["The connector cannot start with this configuration (.env):", *self.sentences])
+
+
+# Types: each turns the text of a variable into its value, or raises ValueError with the end of a sentence ------------
+
+
+def text(value: str) -> str:
+    """Any text."""
+    return value
+
+
+def secret(value: str) -> str:
+    """A text that must not be short enough to be guessed."""
+    if len(value) < 8:
+        raise ValueError("is too short to be a secret; it needs at least 8 characters")
+    return value
+
+
+def signing_key(value: str) -> str:
+    """Django's key for sessions and forms."""
+    if len(value) < 32:
+        raise ValueError("is too short; it needs at least 32 random characters")
+    return value
+
+
+def encryption_key(value: str) -> bytes:
+    """32 bytes in base64."""
+    try:
+        return parse_key(value)
+    except ValueError as error:
+        raise ValueError(f"is not a key of 32 bytes in base64: {error}") from error
+
+
+def encryption_keys(value: str) -> list[bytes]:
+    """Several such keys, separated by commas."""
+    return [encryption_key(part) for part in words(value)]
+
+
+def flag(value: str) -> bool:
+    """Yes or no; an unknown word is not silently "no"."""
+    word = value.strip().lower()
+    if word in {"true", "yes", "on", "1"}:
+        return True
+    if word in {"false", "no", "off", "0", ""}:
+        return False
+    raise ValueError("is neither yes nor no")
+
+
+def words(value: str) -> list[str]:
+    """A list separated by commas."""
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def domains(value: str) -> list[str]:
+    """Mail domains, in lower case."""
+    names = [name.lower() for name in words(value)]
+    if any("@" in name for name in names):
+        raise ValueError("holds an address; only the part after the @ is wanted")
+    return names
+
+
+def url(value: str) -> str:
+    """An address of a web server, without the slash at its end."""
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("is not an address that begins with https:// and names a server")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("must hold neither credentials nor a query")
+    return value.rstrip("/")
+
+
+def origins(value: str) -> list[str]:
+    """Web addresses as a browser names their origin."""
+    return [url(part) for part in words(value)]
+
+
+def number(least: int, most: int) -> Callable[[str], int]:
+    """A whole number within bounds."""
+
+    def parse(value: str) -> int:
+        try:
+            found = int(value)
+        except ValueError as error:
+            raise ValueError("is not a whole number") from error
+        if not least <= found <= most:
+            raise ValueError(f"must be between {least} and {most}")
+        return found
+
+    return parse
+
+
+def time_zone(value: str) -> str:
+    """A zone of the IANA data base."""
+    if value not in zoneinfo.available_timezones():
+        raise ValueError("is not the name of a time zone")
+    return value
+
+
+def level(value: str) -> str:
+    """A level of logging."""
+    if value.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+        raise ValueError("is none of DEBUG, INFO, WARNING, ERROR")
+    return value.upper()
+
+
+def path(value: str) -> Path:
+    """A file, relative to the directory of manage.py."""
+    return BASE_DIR / value
+
+
+def certificates(value: str) -> Path | None:
+    """A file that exists, or nothing."""
+    if not value:
+        return None
+    found = path(value)
+    if not found.is_file():
+        raise ValueError("names a file that is not there")
+    return found
+
+
+_SQLITE = {
+    # Only all four together keep writers from failing with "database is locked" (docs/server-behaviour.md, 6.3).
+    "transaction_mode": "IMMEDIATE",
+    "timeout": 20,
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+}
+
+
+def database(value: str) -> dict[str, Any]:
+    """Django's description of a SQLite or PostgreSQL database."""
+    try:
+        found = dict(environ.Env.db_url_config(value))
+    except (ImproperlyConfigured, ValueError, KeyError) as error:
+        raise ValueError("is not the address of a database") from error
+    if found["ENGINE"].endswith("sqlite3"):
+        name = str(found["NAME"])
+        return found | {"NAME": name if name == ":memory:" else str(path(name)), "OPTIONS": dict(_SQLITE)}
+    if found["ENGINE"].endswith("postgresql"):
+        return found | {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
+    raise ValueError("names a database that is neither SQLite nor PostgreSQL")
+
+
+# The table -------------------------------------------------------------------------------------------------------
+
+REQUIRED = None
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One variable. ``default`` is text as in the file; ``REQUIRED`` means that there is none."""
+
+    name: str
+    parse: Callable[[str], Any]
+    default: str | None
+    meaning: str
+    example: str
+
+
+VARIABLES: tuple[Variable, ...] = (
+    Variable("SECRET_KEY", signing_key, REQUIRED, "Signs sessions and forms. 32 random characters or more.",
+             "openssl rand -base64 48"),
+    Variable("ENCRYPTION_KEY", encryption_key, REQUIRED,
+             "Encrypts tokens, passwords and history in the database. 32 random bytes in base64. Keep a copy: "
+             "without it the stored secrets are lost.", "openssl rand -base64 32"),
+    Variable("ENCRYPTION_KEYS_OLD", encryption_keys, "",
+             "Earlier values of ENCRYPTION_KEY, separated by commas: they still open what they have sealed.", ""),
+    Variable("NEXTCLOUD_URL", url, REQUIRED, "Where Nextcloud is.", "https://cloud.example.org"),
+    Variable("NEXTCLOUD_ADMIN_USER", text, REQUIRED,
+             "A member of Nextcloud's group admin, who may read the list of people who consented.", "connector"),
+    Variable("NEXTCLOUD_ADMIN_PASSWORD", text, REQUIRED, "An app password of that user.", "xxxxx-xxxxx-xxxxx"),
+    Variable("SHARED_SECRET", secret, REQUIRED,
+             "The secret that was entered in the settings of the consent app: it encrypts people's tokens.",
+             "a long random text"),
+    Variable("SHARED_SECRET_PREVIOUS", text, "", "Its former value, while it is being replaced.", ""),
+    Variable("EXCHANGE_URL", url, "",
+             "The EWS endpoint of Exchange, for service accounts that name none of their own.",
+             "https://mail.example.org/EWS/Exchange.asmx"),
+    Variable("SERVICE_ACCOUNTS_FILE", path, "admins.json",
+             'Service accounts: a JSON list of {"Username": ..., "Password": ...}, each with an optional Name, '
+             "Endpoint, AuthType (basic or ntlm) and MaxConnections.", "admins.json"),
+    Variable("CA_FILE", certificates, "",
+             "Certificates (PEM) to trust for both servers beside the usual ones.", "/etc/ssl/certs/our-ca.pem"),
+    Variable("ALLOW_HTTP", flag, "no",
+             "For the lab only: talk to servers without TLS, and let browsers sign in without it.", "no"),
+    Variable("ADDRESSES_ARE_MANAGED", flag, "no",
+             "Say yes only if people cannot change their own e-mail address in Nextcloud: new people then start "
+             "without an approval.", "no"),
+    Variable("MAILBOX_DOMAINS", domains, "",
+             "Mail domains whose mailboxes may be used, separated by commas. Empty: any, but then nobody starts "
+             "without an approval.", "example.org,example.com"),
+    Variable("SYNC_INTERVAL", number(1, 86_400), "300", "Seconds between two looks at a person's items.", "300"),
+    Variable("REFRESH_INTERVAL", number(5, 86_400), "600",
+             "Seconds between two readings of Nextcloud's list of people.", "600"),
+    Variable("WINDOW_DAYS_BACK", number(0, 36_500), "30",
+             "Events that ended longer ago are left out of a first sync.", "30"),
+    Variable("WINDOW_DAYS_AHEAD", number(0, 36_500), "365",
+             "Events that begin later than this are left out of a first sync.", "365"),
+    Variable("GUARD_DELETIONS", number(0, 1_000_000), "20",
+             "This many deletions in a pairing within a day are never suspicious.", "20"),
+    Variable("GUARD_DELETIONS_PERCENT", number(0, 100), "20",
+             "Beyond that number, deletions of more than this share of a pairing's items wait for an approval.", "20"),
+    Variable("HISTORY_DAYS", number(1, 3_650), "90",
+             "How long what was overwritten or deleted can be restored.", "90"),
+    Variable("WORKERS", number(1, 64), "2", "How many people are synced at the same time by one qcluster.", "2"),
+    Variable("DATABASE_URL", database, "sqlite:///var/connector.sqlite3",
+             "The database: SQLite in a file, or PostgreSQL. Special characters in the password are written as %XX.",
+             "postgres://connector:password@localhost:5432/connector"),
+    Variable("ALLOWED_HOSTS", words, "localhost,127.0.0.1,[::1]",
+             "Names under which browsers reach the connector, separated by commas.", "connector.example.org"),
+    Variable("CSRF_TRUSTED_ORIGINS", origins, "",
+             "The same with https://, needed behind a proxy that ends TLS.", "https://connector.example.org"),
+    Variable("TIME_ZONE", time_zone, "UTC", "The time zone of the pages.", "Europe/Vienna"),
+    Variable("LOG_LEVEL", level, "INFO", "How much is logged: DEBUG, INFO, WARNING or ERROR.", "INFO"),
+    Variable("LOG_JSON", flag, "no", "Log one JSON object per line.", "no"),
+    Variable("DEBUG", flag, "no", "For developers only: show tracebacks in the browser.", "no"),
+)  # fmt: skip
+
+
+# Reading ---------------------------------------------------------------------------------------------------------
+
+
+def _load_file(file: Path) -> None:
+    """Put the file's variables into the environment; django-environ would skip lines that it can't read."""
+    if not file.is_file():
+        return
+    for position, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+        if not _LINE.fullmatch(line):
+            raise ConfigError([f"- Line {position} of {file} is not NAME=value (no spaces around the =)."])
+    environ.Env.read_env(file)
+
+
+def parse(environment: Mapping[str, str]) -> dict[str, Any]:
+    """The values of all variables by name. Raises ``ConfigError`` naming every variable that is wrong."""
+    values: dict[str, Any] = {}
+    sentences: list[str] = []
+    for variable in VARIABLES:
+        given = environment.get(variable.name, "").strip() or variable.default
+        example = f" Example: {variable.example}" if variable.example else ""
+        if given is None:
+            sentences.append(f"- {variable.name} is missing. {variable.meaning}{example}")
+            continue
+        try:
+            values[variable.name] = variable.parse(given) if given else _empty(variable)
+        except ValueError as error:
+            sentences.append(f"- {variable.name} {error}.{example}")
+    for name in ("NEXTCLOUD_URL", "EXCHANGE_URL"):
+        if str(values.get(name, "")).startswith("http://") and not values.get("ALLOW_HTTP"):
+            sentences.append(f"- {name} begins with http://, which would send passwords in clear. Use https://.")
+    if sentences:
+        raise ConfigError(sentences)
+    return values
+
+
+def _empty(variable: Variable) -> Any:
+    """The value of an optional variable that is left empty."""
+    return "" if variable.parse in (url, text) else variable.parse("")
+
+
+def read() -> dict[str, Any]:
+    """Read ``.env`` (or the file that ENV_FILE names) and the environment. Raises ``ConfigError``."""
+    _load_file(BASE_DIR / os.environ.get("ENV_FILE", ".env"))
+    return parse(os.environ)
