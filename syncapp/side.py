@@ -191,6 +191,10 @@ class Unreadable(SideError):
 class Unreachable(SideError):
     """No answer, or an answer that says that the server is not working now. ``sent`` if a write may have been done."""
 
+    def __init__(self, message: str, sent: bool = False) -> None:
+        super().__init__(message)
+        self.sent = sent
+
 
 class NotAllowed(SideError):
     """The account may not do this here: impersonation denied, folder read-only, account disabled."""
