@@ -7,7 +7,7 @@ from connector_project import env, logs
 
 _values = env.read()
 
-BASE_DIR = env.BASE_DIR
+BASE_DIR: Path = env.BASE_DIR
 VERSION = "0.1.0"
 
 # The connector ---------------------------------------------------------------------------------------------------
@@ -43,7 +43,8 @@ CSRF_TRUSTED_ORIGINS: list[str] = _values["CSRF_TRUSTED_ORIGINS"]
 INSTALLED_APPS = [
     # syncapp stands before django_q: its command qcluster checks the configuration before the cluster starts.
     "syncapp",
-    *[app for app in ("adminui", "lab") if find_spec(app)],
+    "adminui",
+    *[app for app in ("lab",) if find_spec(app)],  # not part of a production image
     "axes",
     "django_htmx",
     "django_q",
@@ -102,6 +103,9 @@ WHITENOISE_USE_FINDERS = True
 
 # Signing in ------------------------------------------------------------------------------------------------------
 
+LOGIN_URL = "adminui:sign-in"
+LOGIN_REDIRECT_URL = "adminui:overview"
+LOGOUT_REDIRECT_URL = "adminui:sign-in"
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
