@@ -6,6 +6,7 @@ from syncapp.models.installation import Installation
 from syncapp.models.pairing import Pairing
 from syncapp.models.problem import Problem
 from syncapp.models.run import Run, RunLine
+from syncapp.models.server_rest import ServerRest
 from syncapp.models.service_account import AccountSlot, ServiceAccount
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "Problem",
     "Run",
     "RunLine",
+    "ServerRest",
     "ServiceAccount",
 ]

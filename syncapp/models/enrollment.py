@@ -15,7 +15,8 @@ class Enrollment(models.Model):
 
     ``mailbox`` is the primary SMTP address, in lower case, or None while no mailbox is known; two enrollments never
     share one. ``listed_address`` is what Nextcloud says now: when it moves away from ``mailbox``, the enrollment is
-    held and never re-pointed (docs/server-behaviour.md, section 1). ``token`` is the app password for DAV.
+    held and never re-pointed (docs/server-behaviour.md, section 1). ``token`` is the app password for DAV;
+    ``token_refused_at`` is when Nextcloud first refused it: from then on it is not used, but for one confirming try.
     """
 
     class State(models.TextChoices):
@@ -33,6 +34,7 @@ class Enrollment(models.Model):
     nextcloud_login = models.CharField(max_length=255)
     display_name = EncryptedTextField(default="")
     token = EncryptedTextField(default="")
+    token_refused_at = models.DateTimeField(null=True, blank=True)
     mailbox = models.CharField(max_length=320, unique=True, null=True, blank=True)
     listed_address = models.CharField(max_length=320, blank=True)
     calendar = models.CharField(max_length=255, default="personal")

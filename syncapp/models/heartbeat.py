@@ -6,10 +6,15 @@ from django.db import models
 
 
 class Heartbeat(models.Model):
-    """When a process of ours last did its round. ``name`` is dispatcher or a worker's name."""
+    """When a process of ours last did its round, and which process.
+
+    ``name`` is ``dispatcher``, ``refresh`` or the place of a worker (``worker 1``, ``worker 2``, ...). A place with an
+    ``owner`` is taken for as long as its beat is fresh.
+    """
 
     name = models.CharField(max_length=64, unique=True)
     at = models.DateTimeField()
+    owner = models.CharField(max_length=64, blank=True)
 
     def __str__(self) -> str:
         return self.name

@@ -12,7 +12,8 @@ from syncapp.models.encrypted import EncryptedTextField
 class ServiceAccount(models.Model):
     """An account of an Exchange organisation that may impersonate mailboxes.
 
-    ``rests_until`` is set when the server asked for rest or the account failed; nobody uses it before.
+    ``rests_until`` is set when the server asked for rest or the account failed; nobody uses it before. ``failures``
+    counts how often in a row that happened, so that rests grow.
     """
 
     class AuthType(models.TextChoices):
@@ -36,6 +37,7 @@ class ServiceAccount(models.Model):
     enabled = models.BooleanField(default=True)
     max_connections = models.PositiveSmallIntegerField(default=8)
     rests_until = models.DateTimeField(null=True, blank=True)
+    failures = models.PositiveIntegerField(default=0)
 
     def __str__(self) -> str:
         return self.name
