@@ -2,13 +2,56 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from django.db import models
+from django.db.models import F
+from django.utils import timezone
 
 from syncapp.models.encrypted import EncryptedTextField
 from syncapp.models.enrollment import Enrollment
 from syncapp.models.service_account import ServiceAccount
+
+
+class ProblemManager(models.Manager["Problem"]):
+    """Problems come and go through ``report`` and ``clear``."""
+
+    def report(
+        self,
+        key: str,
+        *,
+        level: Problem.Level,
+        code: str,
+        text: str,
+        remedy: str = "",
+        actor: Problem.Actor | None = None,
+        enrollment: Enrollment | int | None = None,
+        account: ServiceAccount | int | None = None,
+        link_id: int | None = None,
+        label: str = "",
+    ) -> Problem:
+        """Say that a problem exists (again): one row per ``key``, counted. ``text`` holds no personal content."""
+        values = {
+            "level": level,
+            "code": code,
+            "text": text,
+            "remedy": remedy,
+            "actor": actor or Problem.Actor.ADMIN,
+            "enrollment_id": enrollment.pk if isinstance(enrollment, Enrollment) else enrollment,
+            "account_id": account.pk if isinstance(account, ServiceAccount) else account,
+            "link_id": link_id,
+            "label": label,
+            "last_seen": timezone.now(),
+        }
+        problem, made = self.get_or_create(key=key, defaults=values)
+        if not made:
+            self.filter(pk=problem.pk).update(count=F("count") + 1, **values)
+            problem.refresh_from_db()
+        return problem
+
+    def clear(self, *keys: str) -> int:
+        """The places named by ``keys`` work again. How many problems that ended."""
+        return self.filter(key__in=keys).delete()[0]
 
 
 class Problem(models.Model):
@@ -46,6 +89,8 @@ class Problem(models.Model):
     first_seen = models.DateTimeField(auto_now_add=True)
     last_seen = models.DateTimeField(auto_now=True)
     count = models.PositiveIntegerField(default=1)
+
+    objects: ClassVar[ProblemManager] = ProblemManager()
 
     if TYPE_CHECKING:
         id: int
