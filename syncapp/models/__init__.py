@@ -2,22 +2,32 @@
 
 from syncapp.models.enrollment import Enrollment
 from syncapp.models.heartbeat import Heartbeat
+from syncapp.models.history import History
+from syncapp.models.hold import Hold
 from syncapp.models.installation import Installation
+from syncapp.models.link import Link
 from syncapp.models.pairing import Pairing
 from syncapp.models.problem import Problem
 from syncapp.models.run import Run, RunLine
+from syncapp.models.sent import Sent
 from syncapp.models.server_rest import ServerRest
 from syncapp.models.service_account import AccountSlot, ServiceAccount
+from syncapp.models.tomb import Tomb
 
 __all__ = [
     "AccountSlot",
     "Enrollment",
     "Heartbeat",
+    "History",
+    "Hold",
     "Installation",
+    "Link",
     "Pairing",
     "Problem",
     "Run",
     "RunLine",
+    "Sent",
     "ServerRest",
     "ServiceAccount",
+    "Tomb",
 ]

@@ -20,7 +20,9 @@ def digest(text: str) -> bytes:
 class Pairing(models.Model):
     """What is kept the same, with a sync token, a look and an epoch per side.
 
-    The window (days back, days ahead) bounds only which events are first loaded.
+    The window (days back, days ahead) bounds only which events are first loaded. ``first_contact`` lasts until
+    everything that the first listings found has been dealt with: only then items are adopted by content (rule 19).
+    A ``distrusted`` side has another epoch or was restored: nothing that is missing there counts as deleted (rule 22).
     """
 
     class Direction(models.TextChoices):
@@ -55,6 +57,9 @@ class Pairing(models.Model):
     nextcloud_look = models.TextField(blank=True)
     exchange_epoch = models.TextField(blank=True)
     nextcloud_epoch = models.TextField(blank=True)
+    exchange_distrusted = models.BooleanField(default=False)
+    nextcloud_distrusted = models.BooleanField(default=False)
+    first_contact = models.BooleanField(default=True)
     first_listed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

@@ -1,0 +1,268 @@
+"""One item of an enrollment that both sides know, or are about to know."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from django.db import models
+from django.db.models import Q
+
+from syncapp.items import Kind
+from syncapp.models.enrollment import Enrollment
+from syncapp.models.pairing import Pairing, digest
+from syncapp.side import SideName
+
+KEY_BYTES = 16
+NONCE_BYTES = 8
+EARLIER_REVISIONS = 6
+"""How many revisions before the present one are remembered of an object (rule 22)."""
+_EARLIER_BYTES = 8
+_OWN_ID = re.compile(rf"([0-9a-f]{{{2 * KEY_BYTES}}})\.([0-9a-f]{{{2 * NONCE_BYTES}}})(?:\.[a-z]+)?")
+
+T = TypeVar("T")
+
+
+def new_key() -> bytes:
+    """The key of a new link: random, so that a restored database never hands it out again (rule 22)."""
+    return os.urandom(KEY_BYTES)
+
+
+def new_nonce() -> bytes:
+    """The nonce of one attempt to create an object (rule 11)."""
+    return os.urandom(NONCE_BYTES)
+
+
+def own_id(key: bytes, nonce: bytes) -> str:
+    """The id that we give to an object that we create."""
+    return f"{key.hex()}.{nonce.hex()}"
+
+
+def parse_own_id(text: str) -> tuple[bytes, bytes] | None:
+    """The key of the link and the nonce in an own id, None if the id is not one of ours.
+
+    >>> parse_own_id(own_id(b"k" * 16, b"n" * 8) + ".ics") == (b"k" * 16, b"n" * 8)
+    True
+    >>> parse_own_id("n17.ics") is None
+    True
+    """
+    match = _OWN_ID.fullmatch(text)
+    return (bytes.fromhex(match[1]), bytes.fromhex(match[2])) if match else None
+
+
+class _Column(Generic[T]):
+    """A column that a link has once per side."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, of: LinkSide, owner: type) -> T:
+        value: T = getattr(of.link, f"{of.name}_{self.name}")
+        return value
+
+    def __set__(self, of: LinkSide, value: T) -> None:
+        setattr(of.link, f"{of.name}_{self.name}", value)
+
+
+class LinkSide:
+    """What a link remembers of its object on one side: the same names for both sides."""
+
+    digest: _Column[bytes | None] = _Column()
+    uid_digest: _Column[bytes | None] = _Column()
+    revision: _Column[str] = _Column()
+    earlier: _Column[bytes] = _Column()
+    base: _Column[bytes | None] = _Column()
+    whole: _Column[bytes | None] = _Column()
+    missing: _Column[int | None] = _Column()
+    lost: _Column[bool] = _Column()
+    nonce: _Column[bytes | None] = _Column()
+    pairing_id: _Column[int | None] = _Column()
+
+    __slots__ = ("link", "name")
+
+    def __init__(self, link: Link, name: SideName) -> None:
+        self.link = link
+        self.name = name
+
+    @property
+    def id(self) -> str:
+        """The id of the object, "" if there never was one."""
+        value: str = getattr(self.link, f"{self.name}_id_text")
+        return value
+
+    @id.setter
+    def id(self, value: str) -> None:
+        setattr(self.link, f"{self.name}_id_text", value)
+        self.digest = digest(value) if value else None
+
+    @property
+    def uid(self) -> str:
+        """The UID of the object on this side (rule 18)."""
+        value: str = getattr(self.link, f"{self.name}_uid")
+        return value
+
+    @uid.setter
+    def uid(self, value: str) -> None:
+        setattr(self.link, f"{self.name}_uid", value)
+        self.uid_digest = digest(value) if value else None
+
+    @property
+    def known(self) -> bool:
+        """Whether there is, or was, an object on this side."""
+        return bool(self.id)
+
+    @property
+    def there(self) -> bool:
+        """Whether there is an object on this side, as far as we know."""
+        return bool(self.id) and self.missing is None
+
+    def take_revision(self, revision: str) -> None:
+        """The object has another revision now; the one before is remembered (rule 22)."""
+        if revision == self.revision:
+            return
+        if self.revision:
+            kept = bytes(self.earlier)[: _EARLIER_BYTES * (EARLIER_REVISIONS - 1)]
+            self.earlier = _short(self.revision) + kept
+        self.revision = revision
+
+    def had_revision(self, revision: str) -> bool:
+        """Whether ``revision`` is an earlier one of this object."""
+        known = bytes(self.earlier)
+        short = _short(revision)
+        return any(known[at : at + _EARLIER_BYTES] == short for at in range(0, len(known), _EARLIER_BYTES))
+
+    def take_from(self, other: LinkSide) -> None:
+        """Become what ``other`` remembers of this side: its object is now this link's."""
+        self.id, self.uid, self.revision = other.id, other.uid, other.revision
+        self.earlier, self.whole, self.missing, self.lost = other.earlier, None, other.missing, other.lost
+        self.pairing_id, self.nonce = other.pairing_id, other.nonce
+
+
+def _short(revision: str) -> bytes:
+    return digest(revision)[:_EARLIER_BYTES]
+
+
+class LinkManager(models.Manager["Link"]):
+    """Links are written in batches."""
+
+    def put(self, links: Sequence[Link], *, but: Iterable[str] = ("dirty",)) -> None:
+        """Write every column of stored links, except those named in ``but``.
+
+        An upsert costs a tenth of ``bulk_update``, which writes a CASE with one arm per row for each column. Rows that
+        were deleted meanwhile would come back: callers hold the lease, under which nobody else deletes links.
+        """
+        if links:
+            skipped = {"id", "enrollment", "kind", "key", *but}
+            names = [each.name for each in Link._meta.concrete_fields if each.name not in skipped]
+            self.bulk_create(links, update_conflicts=True, unique_fields=["id"], update_fields=names)
+
+    def clean(self, read: Iterable[tuple[int, int]]) -> None:
+        """Clear the dirt of links, given as (pk, the counter that was read): newer dirt stays (rule 20)."""
+        by_value: dict[int, list[int]] = {}
+        for pk, value in read:
+            by_value.setdefault(value, []).append(pk)
+        for value, pks in by_value.items():
+            self.filter(pk__in=pks, dirty=value).update(dirty=0)
+
+
+class Link(models.Model):
+    """What is remembered of an item (docs/architecture.md, "What a link remembers").
+
+    Columns come once per side; ``side()`` gives them the same names for both. Of an object: ``id``, ``uid``,
+    ``revision`` and ``earlier`` revisions; ``base`` and ``whole`` fingerprints from when both sides agreed; ``missing``,
+    the pass in which its absence was noted, and whether it was ``lost`` by its server rather than deleted by a person
+    (rules 6, 22); the ``nonce`` if we created it; the pairing in whose folder it stands.
+
+    ``pairing`` is the folder on which both sides agreed: the base of the field "folder" (rule 2). ``dirty`` counts what
+    happened since the link was last in step. ``intent`` is what was begun (syncapp/engine/intents.py). ``prefer`` names
+    the side that wins the next conflict (rule 17). ``content`` holds digests by which a half-link is recognised on
+    first contact. ``initial``: found by a pairing's first listing, so that its window applies.
+    """
+
+    enrollment = models.ForeignKey(Enrollment, on_delete=models.CASCADE, related_name="links")
+    kind = models.CharField(max_length=10, choices=[(kind.value, kind.value) for kind in Kind])
+    key = models.BinaryField(max_length=KEY_BYTES, default=new_key, unique=True)
+    pairing = models.ForeignKey(Pairing, null=True, on_delete=models.CASCADE, related_name="links")
+
+    exchange_id_text = models.TextField(blank=True)
+    exchange_digest = models.BinaryField(max_length=16, null=True)
+    exchange_uid = models.TextField(blank=True)
+    exchange_uid_digest = models.BinaryField(max_length=16, null=True)
+    exchange_revision = models.TextField(blank=True)
+    exchange_earlier = models.BinaryField(default=bytes)
+    exchange_base = models.BinaryField(null=True)
+    exchange_whole = models.BinaryField(max_length=8, null=True)
+    exchange_missing = models.PositiveBigIntegerField(null=True)
+    exchange_lost = models.BooleanField(default=False)
+    exchange_nonce = models.BinaryField(max_length=NONCE_BYTES, null=True)
+    exchange_pairing = models.ForeignKey(Pairing, null=True, on_delete=models.CASCADE, related_name="+")
+
+    nextcloud_id_text = models.TextField(blank=True)
+    nextcloud_digest = models.BinaryField(max_length=16, null=True)
+    nextcloud_uid = models.TextField(blank=True)
+    nextcloud_uid_digest = models.BinaryField(max_length=16, null=True)
+    nextcloud_revision = models.TextField(blank=True)
+    nextcloud_earlier = models.BinaryField(default=bytes)
+    nextcloud_base = models.BinaryField(null=True)
+    nextcloud_whole = models.BinaryField(max_length=8, null=True)
+    nextcloud_missing = models.PositiveBigIntegerField(null=True)
+    nextcloud_lost = models.BooleanField(default=False)
+    nextcloud_nonce = models.BinaryField(max_length=NONCE_BYTES, null=True)
+    nextcloud_pairing = models.ForeignKey(Pairing, null=True, on_delete=models.CASCADE, related_name="+")
+
+    dirty = models.PositiveIntegerField(default=0)
+    intent = models.JSONField(null=True)
+    prefer = models.CharField(max_length=10, blank=True)
+    content = models.BinaryField(null=True)
+    initial = models.BooleanField(default=False)
+    recurring = models.BooleanField(default=False)
+    fresh_uid = models.BooleanField(default=False)
+
+    attempts = models.PositiveIntegerField(default=0)
+    not_before = models.DateTimeField(null=True)
+    has_problem = models.BooleanField(default=False)
+
+    objects: ClassVar[LinkManager] = LinkManager()
+
+    if TYPE_CHECKING:
+        id: int
+        enrollment_id: int
+        pairing_id: int | None
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["enrollment", "kind", f"{side}_digest"], name=f"one_link_per_{side}_object")
+            for side in ("exchange", "nextcloud")
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["enrollment", "kind", "id"], condition=Q(dirty__gt=0), name="link_dirty"),
+            models.Index(fields=["enrollment", "exchange_uid_digest"], name="link_exchange_uid"),
+            models.Index(fields=["enrollment", "nextcloud_uid_digest"], name="link_nextcloud_uid"),
+        ]
+
+    def __str__(self) -> str:
+        return f"link {self.pk}"
+
+    def side(self, name: SideName) -> LinkSide:
+        """The columns of one side."""
+        return LinkSide(self, name)
+
+    @property
+    def half(self) -> SideName | None:
+        """The only side on which this item ever was; None for a complete link."""
+        for name in SideName:
+            if self.side(name).known and not self.side(name.other).known:
+                return name
+        return None
+
+    def forget_agreement(self) -> None:
+        """From now on nothing is known to agree: the next decision is one of first contact."""
+        for name in SideName:
+            side = self.side(name)
+            side.base, side.whole = None, None
+
+    def mark(self, **values: Any) -> None:
+        """Count one more thing that happened to this link (rule 20)."""
+        Link.objects.filter(pk=self.pk).update(dirty=models.F("dirty") + 1, **values)
