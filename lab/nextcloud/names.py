@@ -59,6 +59,6 @@ def parse_xml(body: bytes) -> etree._Element:
         root = etree.fromstring(body, parser)
     except etree.XMLSyntaxError as error:
         raise bad_request(f"The request body is no valid XML: {error}") from error
-    if root.getroottree().docinfo.doctype:
+    if root.getroottree().docinfo.internalDTD is not None:
         raise bad_request("A document type is not accepted")
     return root

@@ -140,11 +140,13 @@ class Answer:
         return self.root.findtext("d:sync-token", "", NAMESPACES)
 
     def texts(self, name: str) -> dict[str, str]:
-        """A property's text, by the last segment of the href."""
+        """A property's text, by the last segment of the href, where the resource has it."""
         return {
             _name(entry): found.text or ""
             for entry in self._entries()
-            if (found := entry.find(f"d:propstat/d:prop/{name}", NAMESPACES)) is not None
+            for propstat in entry.findall("d:propstat", NAMESPACES)
+            if (propstat.findtext("d:status", "", NAMESPACES)).split()[1] == "200"
+            and (found := propstat.find(f"d:prop/{name}", NAMESPACES)) is not None
         }
 
     def xpath(self, path: str) -> list[etree._Element]:
