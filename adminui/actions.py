@@ -1,0 +1,31 @@
+"""What admins decide, each as one conditional UPDATE: two clicks or a job in between change nothing twice."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+
+from syncapp.models import Enrollment
+
+logger = logging.getLogger(__name__)
+
+
+def approve(enrollment_id: int, mailbox: str, now: dt.datetime, actor_id: int) -> bool:
+    """Let a waiting enrollment sync with the mailbox that the admin saw.
+
+    False when it does not wait any more, or its mailbox is another one by now: nothing is changed then.
+    """
+    changed = Enrollment.objects.filter(pk=enrollment_id, state=Enrollment.State.WAITING, mailbox=mailbox).update(
+        state=Enrollment.State.ACTIVE, due_at=now
+    )
+    if changed:
+        logger.info("enrollment %s approved by admin %s", enrollment_id, actor_id)
+    return changed == 1
+
+
+def sync_now(enrollment_id: int, now: dt.datetime) -> bool:
+    """Make an active enrollment due; a due time is only ever moved forward. False when it is not active."""
+    active = Enrollment.objects.filter(pk=enrollment_id, state=Enrollment.State.ACTIVE)
+    if active.filter(due_at__gt=now).update(due_at=now):
+        return True
+    return active.exists()
