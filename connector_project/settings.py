@@ -117,6 +117,7 @@ AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_ENABLE_ADMIN = False
+AXES_LOCKOUT_TEMPLATE = "session/locked.html"
 
 _over_tls = not (ALLOW_HTTP or DEBUG)
 SESSION_COOKIE_SECURE = _over_tls
