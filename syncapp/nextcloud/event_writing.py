@@ -1,0 +1,450 @@
+"""Writing events: a neutral event → a new iCalendar object, or changes to a stored one. Pure.
+
+A stored object is patched: lines that say nothing about a changed element stay as they are, byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from syncapp.items.elements import EXCEPTIONS, Element
+from syncapp.items.event import Event, Occurrence
+from syncapp.items.fields import address_key, line
+from syncapp.items.values import Attendee, Busy, Moment, Person, Privacy, ZonedTime, moment_key
+from syncapp.nextcloud import content_lines
+from syncapp.nextcloud.calendar_values import LINES, instances_at_most, like, moment_text, moments_of, rule_text
+from syncapp.nextcloud.content_lines import Component, Line, Parameters, escape, make_line
+from syncapp.nextcloud.events import (
+    COMPONENT,
+    EventObject,
+    attendees_of,
+    in_series,
+    parse,
+    reminder_of,
+    same,
+)
+from syncapp.nextcloud.timezones import rules_start, vtimezone, zone_by_name
+from syncapp.side import Refused
+
+PRODUCT = "-//Nextcloud Exchange Connector//EN"
+MAX_INSTANCES = 3500
+"""Nextcloud answers a rule with more occurrences with an error (docs/server-behaviour.md#section-3)."""
+
+_CLASSES = {
+    Privacy.NORMAL: "PUBLIC",
+    Privacy.PERSONAL: "X-PERSONAL",
+    Privacy.PRIVATE: "PRIVATE",
+    Privacy.CONFIDENTIAL: "CONFIDENTIAL",
+}
+_OUTLOOK_BUSY = {
+    Busy.FREE: "FREE",
+    Busy.TENTATIVE: "TENTATIVE",
+    Busy.BUSY: "BUSY",
+    Busy.OUT_OF_OFFICE: "OOF",
+    Busy.ELSEWHERE: "WORKINGELSEWHERE",
+}
+_ROLES = {"required": "REQ-PARTICIPANT", "optional": "OPT-PARTICIPANT", "resource": "NON-PARTICIPANT"}
+_ANSWERS = {"none": "NEEDS-ACTION", "accepted": "ACCEPTED", "tentative": "TENTATIVE", "declined": "DECLINED"}
+_NOT_IN_OVERRIDES = frozenset(
+    {"RRULE", "RDATE", "EXRULE", "EXDATE", "RECURRENCE-ID", "DTSTART", "DTEND", "DURATION", "CREATED"}
+)
+_TIMES = frozenset({"start", "end", "recurrence", EXCEPTIONS})
+# Plain fields before times: an object reads best when it begins with what it is about.
+_ORDER = (
+    "title",
+    "start",
+    "end",
+    "recurrence",
+    "location",
+    "description",
+    "categories",
+    "busy",
+    "privacy",
+    "organizer",
+    "attendees",
+    "reminder",
+)
+
+
+def new(event: Event, uid: str, now: datetime) -> bytes:
+    """A new iCalendar object for ``event``; ``now`` is in UTC and goes where the format wants a time stamp."""
+    stamp = _stamp(now)
+    skeleton = (
+        f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:{PRODUCT}\r\nCALSCALE:GREGORIAN\r\n"
+        f"BEGIN:{COMPONENT}\r\nUID:X\r\nDTSTAMP:{stamp}\r\nCREATED:{stamp}\r\nLAST-MODIFIED:{stamp}\r\nSEQUENCE:0\r\n"
+        f"END:{COMPONENT}\r\nEND:VCALENDAR\r\n"
+    )
+    text = content_lines.parse(skeleton.encode(), "VCALENDAR", content_lines.CALENDAR_BYTES)
+    master = next(text.root.components)
+    master.put("UID", [make_line("UID", uid)])
+    writer = _Writer(EventObject(text, uid, master), event, now)
+    for name in _ORDER:
+        if getattr(event, name) not in (None, "", (), Busy.BUSY, Privacy.NORMAL):
+            writer.write(master, name, event)
+    writer.write_exceptions({moment_key(each.original) for each in event.exceptions})
+    return writer.finished()
+
+
+def patch(data: bytes, event: Event, changed: Collection[Element], now: datetime) -> bytes:
+    """The stored object with the ``changed`` elements as they are in ``event``, everything else as it was.
+
+    Changed occurrences that inherited a changed value get the new one too: iCalendar stores them complete.
+    Raises Unreadable for a stored object that could not have been read.
+    """
+    stored = parse(data)
+    before = stored.event
+    names = {element[0] for element in changed}
+    if not names:
+        return data
+    if "start" in names:
+        # An alarm at a fixed time is so many minutes before the start only as long as the start stays.
+        names.add("reminder")
+    writer = _Writer(stored, event, now)
+    for name in _ORDER:
+        if name in names:
+            writer.write(stored.master, name, event)
+    if "recurrence" in names and event.recurrence is None:
+        writer.remove_series()
+    else:
+        writer.update_overrides(before, names)
+        writer.write_exceptions({element[1] for element in changed if element[0] == EXCEPTIONS})
+    writer.touch(stored.master, bump=bool(names & _TIMES) and not event.attendees)
+    return writer.finished()
+
+
+def check(event: Event, uid: str) -> None:
+    """Raise Refused for what Nextcloud is known to answer with an error that says nothing."""
+    if len(uid) > 255:
+        raise Refused("The event's UID is longer than 255 characters, which Nextcloud can't store.")
+    if event.recurrence is not None and instances_at_most(event.recurrence, event.start) > MAX_INSTANCES:
+        raise Refused(f"The series has more than {MAX_INSTANCES} occurrences, which Nextcloud can't store.")
+
+
+@dataclass
+class _Writer:
+    """Writes the values of ``event`` into an object, and remembers which zones the new lines use."""
+
+    stored: EventObject
+    event: Event
+    now: datetime
+    used: dict[str, str] = field(default_factory=dict)
+    """Zones of the new lines that the object has no name for yet, by TZID."""
+
+    def __post_init__(self) -> None:
+        self.line_end = self.stored.calendar.line_end
+
+    def finished(self) -> bytes:
+        """The object with the VTIMEZONEs that it needs now. Raises Refused when it has become too large."""
+        calendar = self.stored.calendar
+        for tzid, zone in self.used.items():
+            definition = _definition(zone, max(self._year(), 1970), self.line_end)
+            at = next(index for index, each in enumerate(calendar.content) if _is_event(each))
+            assert tzid == zone, "names of zones that are defined here are IANA's"
+            calendar.content.insert(at, definition)
+        data = bytes(self.stored.text)
+        if len(data) > content_lines.CALENDAR_BYTES:
+            raise Refused("The event is larger than the 10 MiB that Nextcloud stores.")
+        return data
+
+    def _year(self) -> int:
+        moments = [self.event.start, *(each.values.get("start", each.original) for each in self.event.exceptions)]
+        return min(each.wall.year if isinstance(each, ZonedTime) else each.year for each in moments)
+
+    # One field of one VEVENT -------------------------------------------------------------------------------------
+
+    def write(self, component: Component, name: str, event: Event) -> None:
+        """Make a VEVENT say what ``event`` says in a field."""
+        _WRITERS[name](self, component, event)
+
+    def line(self, name: str, value: str, parameters: Parameters = ()) -> Line:
+        """A new line with the line end that the object has."""
+        return make_line(name, value, parameters, line_end=self.line_end)
+
+    def moment(self, name: str, moment: Moment) -> Line:
+        """A new line with a moment, its zone called as the object calls it."""
+        if not isinstance(moment, ZonedTime):
+            return self.line(name, moment_text(moment), (("VALUE", "DATE"),))
+        if moment.zone in ("", "UTC"):
+            return self.line(name, moment_text(moment))
+        return self.line(name, moment_text(moment), (("TZID", self.tzid(moment.zone)),))
+
+    def tzid(self, zone: str) -> str:
+        """What the object calls a zone; a zone that is new to it will be defined under its IANA name."""
+        if zone in self.stored.zones:
+            return zone
+        for tzid in self.stored.zones:
+            if zone_by_name(tzid) == zone:
+                return tzid
+        self.used[zone] = zone
+        return zone
+
+    def write_text(self, component: Component, name: str, value: str) -> None:
+        """One text property, absent when there is nothing to say; a language mark stays, an alternative text not."""
+        if not line(value):
+            component.put(name, ())
+            return
+        old = component.first(name)
+        language = old.parameter("LANGUAGE") if old else ""
+        component.put(name, [self.line(name, escape(value), (("LANGUAGE", language),) if language else ())])
+
+    def write_title(self, component: Component, event: Event) -> None:
+        self.write_text(component, "SUMMARY", event.title)
+
+    def write_location(self, component: Component, event: Event) -> None:
+        self.write_text(component, "LOCATION", event.location)
+
+    def write_description(self, component: Component, event: Event) -> None:
+        self.write_text(component, "DESCRIPTION", event.description)
+        # The same text as HTML is out of date now, and clients that know it would go on showing it.
+        component.put("X-ALT-DESC", ())
+
+    def write_start(self, component: Component, event: Event) -> None:
+        component.put("DTSTART", [self.moment("DTSTART", event.start)])
+        if component.first("X-MICROSOFT-CDO-ALLDAYEVENT") is not None:
+            value = "TRUE" if event.all_day else "FALSE"
+            component.put("X-MICROSOFT-CDO-ALLDAYEVENT", [self.line("X-MICROSOFT-CDO-ALLDAYEVENT", value)])
+        if component.first("DTEND") is None:
+            # A DURATION, or nothing at all, would now end the event at another time than it shall.
+            self.write_end(component, event)
+
+    def write_end(self, component: Component, event: Event) -> None:
+        name = "DTEND" if component.first("DTEND") is not None or component.first("DURATION") is None else "DURATION"
+        component.put(name, [self.moment("DTEND", event.end)])
+        if name == "DTEND":
+            component.put("DURATION", ())
+
+    def write_recurrence(self, component: Component, event: Event) -> None:
+        rule = event.recurrence
+        old = self.stored.recurrence
+        if rule is None:
+            for name in ("RRULE", "EXRULE", "RDATE"):
+                component.put(name, ())
+            return
+        for name in LINES:
+            further = [value for key, value in rule.others if key == name]
+            texts = [rule_text(rule, event.start), *further] if name == "RRULE" else further
+            component.put(name, [self.line(name, each) for each in texts])
+        old_dates = {moment_key(each) for each in old.dates} if old is not None else set()
+        if old_dates != {moment_key(each) for each in rule.dates} or component.first("RDATE") is None:
+            component.put("RDATE", [self.moment("RDATE", each) for each in rule.dates])
+
+    def write_categories(self, component: Component, event: Event) -> None:
+        value = ",".join(escape(each) for each in event.categories if line(each))
+        component.put("CATEGORIES", [self.line("CATEGORIES", value)] if value else ())
+
+    def write_busy(self, component: Component, event: Event) -> None:
+        transparency = "TRANSPARENT" if event.busy is Busy.FREE else "OPAQUE"
+        component.put("TRANSP", [self.line("TRANSP", transparency)])
+        outlook = self.line("X-MICROSOFT-CDO-BUSYSTATUS", _OUTLOOK_BUSY[event.busy])
+        component.put("X-MICROSOFT-CDO-BUSYSTATUS", [outlook])
+
+    def write_privacy(self, component: Component, event: Event) -> None:
+        component.put("CLASS", [self.line("CLASS", _CLASSES[event.privacy])])
+
+    def write_organizer(self, component: Component, event: Event) -> None:
+        person = event.organizer
+        component.put("ORGANIZER", [self.line("ORGANIZER", _mailto(person), _person(person))] if person else ())
+
+    def write_attendees(self, component: Component, event: Event) -> None:
+        wanted = {address_key(each.address): each for each in event.attendees}
+        for stored, attendee in attendees_of(component):
+            new_one = wanted.pop(address_key(attendee.address), None)
+            if new_one is None:
+                component.replace([stored], ())
+            elif new_one != attendee:
+                component.replace([stored], [self.line("ATTENDEE", stored.value, _answered(stored, new_one))])
+        old = component.all("ATTENDEE")
+        component.replace(
+            old, [*old, *(self.line("ATTENDEE", _mailto(each), _guest(each)) for each in wanted.values())]
+        )
+
+    def write_reminder(self, component: Component, event: Event) -> None:
+        alarm, minutes = reminder_of(component, event.start)
+        if alarm is not None and event.reminder is None:
+            component.remove(alarm)
+        elif alarm is not None and event.reminder != minutes:
+            alarm.put("TRIGGER", [self.line("TRIGGER", f"-PT{event.reminder}M")])
+            alarm.put("ACKNOWLEDGED", ())
+        elif alarm is None and event.reminder is not None:
+            text = escape(event.title or "Reminder")
+            lines = [self.line("ACTION", "DISPLAY"), self.line("TRIGGER", f"-PT{event.reminder}M")]
+            component.insert_after(None, self._component("VALARM", [*lines, self.line("DESCRIPTION", text)]))
+
+    def _component(self, name: str, content: Iterable[Line | Component]) -> Component:
+        return Component(name, self.line("BEGIN", name), self.line("END", name), list(content))
+
+    # The exceptions of a series ----------------------------------------------------------------------------------
+
+    def write_exceptions(self, keys: Collection[str]) -> None:
+        """Make the occurrences with these keys what they are in the event: changed, deleted, or like all others."""
+        wanted = {moment_key(each.original): each for each in self.event.exceptions}
+        for key in sorted(keys):
+            occurrence = wanted.get(key)
+            if occurrence is None or occurrence.deleted:
+                self._remove_override(key)
+            if occurrence is None or not occurrence.deleted:
+                self._remove_exdate(key)
+            if occurrence is not None and occurrence.deleted:
+                self._add_exdate(occurrence)
+            elif occurrence is not None and key not in self.stored.overrides:
+                self._add_override(key, occurrence)
+
+    def update_overrides(self, before: Event, names: Collection[str]) -> None:
+        """Write what differs in the changed occurrences that stay, values that they inherit included."""
+        wanted = {moment_key(each.original): each for each in self.event.exceptions if not each.deleted}
+        for key, component in self.stored.overrides.items():
+            if key in wanted:
+                self._update_override(component, wanted[key], before, names)
+
+    def _update_override(
+        self, component: Component, occurrence: Occurrence, before: Event, names: Collection[str]
+    ) -> None:
+        now_there = self.stored.single(component)
+        shall = in_series(self.event, occurrence)
+        different = [name for name in _PER_OCCURRENCE if not same(name, getattr(now_there, name), getattr(shall, name))]
+        # Fields of the whole series stand in each changed occurrence too; one with a value of its own keeps it.
+        different += [
+            name
+            for name in ("categories", "privacy", "organizer", "attendees")
+            if name in names and getattr(now_there, name) == getattr(before, name)
+        ]
+        if "start" in different:
+            different.append("reminder")
+        for name in different:
+            self.write(component, name, shall)
+        if different:
+            self.touch(component, bump=False)
+
+    def _add_override(self, key: str, occurrence: Occurrence) -> None:
+        master = self.stored.master
+        content = [
+            _copy(each) for each in master.content if not isinstance(each, Line) or each.name not in _NOT_IN_OVERRIDES
+        ]
+        component = self._component(COMPONENT, content)
+        original = self.moment("RECURRENCE-ID", like(occurrence.original, self.event.start))
+        uid = component.first("UID")
+        if uid is not None:
+            component.replace([uid], [uid, original])
+        else:
+            component.add(original)
+        shall = in_series(self.event, occurrence)
+        component.add(self.moment("DTSTART", shall.start))
+        component.add(self.moment("DTEND", shall.end))
+        for name in occurrence.values:
+            if name in _PER_OCCURRENCE and name not in ("start", "end"):
+                self.write(component, name, shall)
+        self.touch(component, bump=False)
+        last = [each for each in self.stored.calendar.components if each.name == COMPONENT][-1]
+        self.stored.calendar.insert_after(last, component)
+        self.stored.overrides[key] = component
+
+    def _remove_override(self, key: str) -> None:
+        component = self.stored.overrides.pop(key, None)
+        if component is not None:
+            self.stored.calendar.remove(component)
+
+    def _add_exdate(self, occurrence: Occurrence) -> None:
+        self._remove_exdate(moment_key(occurrence.original))
+        old = self.stored.master.all("EXDATE")
+        new_line = self.moment("EXDATE", like(occurrence.original, self.event.start))
+        self.stored.master.replace(old, [*old, new_line])
+
+    def _remove_exdate(self, key: str) -> None:
+        for each in self.stored.master.all("EXDATE"):
+            moments = moments_of([each], self.stored.zone_of)
+            kept = [text for text, moment in moments if moment_key(like(moment, self.event.start)) != key]
+            if len(kept) < len(moments):
+                value = ",".join(kept)
+                self.stored.master.replace([each], [self.line("EXDATE", value, each.parameters)] if kept else ())
+
+    def remove_series(self) -> None:
+        """Leave one event where a series was."""
+        for key in list(self.stored.overrides):
+            self._remove_override(key)
+        self.stored.master.put("EXDATE", ())
+
+    # Stamps ------------------------------------------------------------------------------------------------------
+
+    def touch(self, component: Component, bump: bool) -> None:
+        """Say that a VEVENT was changed now; ``bump`` its SEQUENCE where a change of times asks for it.
+
+        The SEQUENCE of an event with attendees is its organizer's to count (RFC 5545 section 3.8.7.4).
+        """
+        stamp = _stamp(self.now)
+        for name in ("DTSTAMP", "LAST-MODIFIED"):
+            component.put(name, [self.line(name, stamp)])
+        sequence = component.first("SEQUENCE")
+        if bump and sequence is not None and sequence.value.strip().isdecimal():
+            number = min(int(sequence.value.strip()[:9]) + 1, 2**31 - 1)
+            component.put("SEQUENCE", [self.line("SEQUENCE", str(number))])
+
+
+_WRITERS: Mapping[str, Callable[[_Writer, Component, Event], None]] = {
+    "title": _Writer.write_title,
+    "start": _Writer.write_start,
+    "end": _Writer.write_end,
+    "recurrence": _Writer.write_recurrence,
+    "location": _Writer.write_location,
+    "description": _Writer.write_description,
+    "categories": _Writer.write_categories,
+    "busy": _Writer.write_busy,
+    "privacy": _Writer.write_privacy,
+    "organizer": _Writer.write_organizer,
+    "attendees": _Writer.write_attendees,
+    "reminder": _Writer.write_reminder,
+}
+_PER_OCCURRENCE = ("start", "end", "title", "location", "description", "reminder", "busy")
+
+
+def _stamp(now: datetime) -> str:
+    return f"{now:%Y%m%dT%H%M%SZ}"
+
+
+def _is_event(each: Any) -> bool:
+    return isinstance(each, Component) and each.name == COMPONENT
+
+
+def _copy(each: Line | Component) -> Line | Component:
+    """Lines are never changed in place and can be shared; components are, so they are copied."""
+    if isinstance(each, Line):
+        return each
+    return Component(each.name, each.begin, each.end, [_copy(inner) for inner in each.content])
+
+
+@lru_cache(maxsize=1024)
+def _parsed_definition(zone: str, since: int, line_end: bytes) -> Component:
+    text = vtimezone(zone, since).replace(b"\r\n", line_end)
+    return content_lines.parse(text, "VTIMEZONE", content_lines.CALENDAR_BYTES).root
+
+
+def _definition(zone: str, since: int, line_end: bytes) -> Component:
+    return _parsed_definition(zone, min(since, rules_start(zone)), line_end)
+
+
+def _mailto(person: Person | Attendee) -> str:
+    return "mailto:" + person.address.removeprefix("mailto:")
+
+
+def _person(person: Person | Attendee) -> Parameters:
+    # CLIENT: whoever writes this sends no invitations, and the server shall not do so either (RFC 6638 section 7.1).
+    name: Parameters = (("CN", person.name),) if person.name else ()
+    return (*name, ("SCHEDULE-AGENT", "CLIENT"))
+
+
+def _guest(guest: Attendee) -> Parameters:
+    kind: Parameters = (("CUTYPE", "RESOURCE"),) if guest.role == "resource" else ()
+    answer = _ANSWERS.get(guest.answer, "NEEDS-ACTION")
+    return (*kind, ("ROLE", _ROLES.get(guest.role, "REQ-PARTICIPANT")), ("PARTSTAT", answer), *_person(guest))
+
+
+def _answered(stored: Line, guest: Attendee) -> Parameters:
+    """The parameters of a stored attendee with what we know of him, all others as they are."""
+    known = dict(_guest(guest))
+    kept = tuple((name, value) for name, value in stored.parameters if name not in known)
+    if guest.role != "resource":
+        kept = tuple(each for each in kept if each[0] != "CUTYPE" or each[1].upper() not in ("RESOURCE", "ROOM"))
+    return (*kept, *known.items())

@@ -1,0 +1,372 @@
+"""Reading events: an iCalendar object → a neutral event. Pure.
+
+One object is one event: a master VEVENT and the VEVENTs that stand for changed occurrences (RFC 4791 section 4.1).
+``event_writing`` has the other direction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import cached_property
+
+from syncapp.items.event import EVENT_FIELDS, Event, Occurrence
+from syncapp.items.fields import address_key
+from syncapp.items.values import (
+    Attendee,
+    Busy,
+    Frequency,
+    Moment,
+    Person,
+    Privacy,
+    Recurrence,
+    ZonedTime,
+    moment_key,
+)
+from syncapp.nextcloud import content_lines
+from syncapp.nextcloud.calendar_values import (
+    LINES,
+    MAX_DATES,
+    after,
+    length,
+    like,
+    moment_of,
+    moments_of,
+    read_duration,
+    read_moment,
+    read_rule,
+)
+from syncapp.nextcloud.content_lines import Component, Line, split, unescape
+from syncapp.nextcloud.timezones import zone_of
+from syncapp.side import Unreadable
+
+COMPONENT = "VEVENT"
+VOLATILE = frozenset({"DTSTAMP", "LAST-MODIFIED", "CREATED", "SEQUENCE", "PRODID"})
+"""Lines that programs touch by themselves: they say nothing about whether a person edited the event."""
+
+_BUSY_OF_OUTLOOK = {
+    "FREE": Busy.FREE,
+    "TENTATIVE": Busy.TENTATIVE,
+    "BUSY": Busy.BUSY,
+    "OOF": Busy.OUT_OF_OFFICE,
+    "WORKINGELSEWHERE": Busy.ELSEWHERE,
+}
+_PRIVACY = {
+    "PUBLIC": Privacy.NORMAL,
+    "X-PERSONAL": Privacy.PERSONAL,
+    "PRIVATE": Privacy.PRIVATE,
+    "CONFIDENTIAL": Privacy.CONFIDENTIAL,
+}
+_ANSWERS = {"ACCEPTED": "accepted", "TENTATIVE": "tentative", "DECLINED": "declined"}
+_RESOURCES = frozenset({"RESOURCE", "ROOM"})
+_MAX_REMINDER = 10 * 366 * 24 * 60
+_PER_OCCURRENCE = tuple(each for each in EVENT_FIELDS if each.per_occurrence)
+
+
+class OtherKind(Unreadable):
+    """The object is no event (a task, a journal): nothing of ours, and no problem."""
+
+
+@dataclass
+class EventObject:
+    """A parsed iCalendar object with one event in it."""
+
+    text: content_lines.Text
+    uid: str
+    master: Component
+    overrides: dict[str, Component] = field(default_factory=dict)
+    """Changed occurrences by the key of the start that they had."""
+
+    @property
+    def calendar(self) -> Component:
+        """The VCALENDAR."""
+        return self.text.root
+
+    @cached_property
+    def zones(self) -> Mapping[str, Component]:
+        """The VTIMEZONEs by their TZID."""
+        return {
+            line.value.strip(): each
+            for each in self.calendar.components
+            if each.name == "VTIMEZONE" and (line := each.first("TZID")) is not None
+        }
+
+    def zone_of(self, tzid: str, year: int) -> str:
+        """The IANA zone of a TZID used here. Raises Unreadable."""
+        return zone_of(tzid.strip(), self.zones, year)
+
+    @cached_property
+    def event(self) -> Event:
+        """The neutral event. Raises Unreadable."""
+        event = self.single(self.master, self.recurrence)
+        return replace(event, uid=self.uid, exceptions=self._exceptions(event))
+
+    @cached_property
+    def start(self) -> Moment:
+        """When the first occurrence begins."""
+        return self._start_of(self.master)
+
+    def _start_of(self, component: Component) -> Moment:
+        line = component.first("DTSTART")
+        if line is None:
+            raise Unreadable("The event does not say when it begins.")
+        return moment_of(line, self.zone_of)
+
+    @cached_property
+    def recurrence(self) -> Recurrence | None:
+        """The pattern of the series."""
+        rules = self.master.all("RRULE")
+        dates = tuple(moment for _, moment in moments_of(self.master.all("RDATE"), self.zone_of))
+        others = tuple(
+            (name, line.value.strip().upper())
+            for name, lines in (("RRULE", rules[1:]), ("EXRULE", self.master.all("EXRULE")))
+            for line in lines
+        )
+        if rules:
+            rule = read_rule(rules[0].value, self.start, self.zone_of)
+            for name, value in others:
+                if name in LINES:
+                    read_rule(value, self.start, self.zone_of)
+        elif dates or others:
+            # A series without a rule: one occurrence, and the dates that are listed.
+            rule = Recurrence(Frequency.DAILY, count=1)
+        else:
+            return None
+        if not dates and not others:
+            return rule
+        same_form = tuple(like(each, self.start) for each in dates)
+        return replace(rule, dates=same_form, others=tuple(sorted((*rule.others, *others))))
+
+    def single(self, component: Component, recurrence: Recurrence | None = None) -> Event:
+        """One VEVENT as an event of its own, as if there were no other in the object."""
+        start = self._start_of(component)
+        end = self._end_of(component, start)
+        return Event(
+            start=start,
+            end=end,
+            title=text_of(component, "SUMMARY"),
+            recurrence=recurrence,
+            location=text_of(component, "LOCATION"),
+            description=text_of(component, "DESCRIPTION"),
+            reminder=reminder_of(component, start)[1],
+            categories=categories_of(component),
+            busy=_busy(component),
+            privacy=_privacy(component),
+            organizer=_organizer(component),
+            attendees=tuple(attendee for _, attendee in attendees_of(component)),
+        )
+
+    def _end_of(self, component: Component, start: Moment) -> Moment:
+        """Where an event ends; what says nothing about it follows RFC 5545 section 3.6.1."""
+        if (line := component.first("DTEND")) is not None:
+            end = moment_of(line, self.zone_of)
+        elif (line := component.first("DURATION")) is not None:
+            end = after(start, *read_duration(line.value))
+        else:
+            end = start if isinstance(start, ZonedTime) else start + timedelta(days=1)
+        if isinstance(start, ZonedTime) != isinstance(end, ZonedTime):
+            raise Unreadable("An event begins on a day and ends at a time, or the other way round.")
+        days, exact = length(start, end)
+        if days + exact < timedelta():
+            raise Unreadable("An event ends before it begins.")
+        if not isinstance(start, ZonedTime) and not days:
+            # A frequent slip: the last day where the day after it should stand.
+            return start + timedelta(days=1)
+        return end
+
+    # Exceptions of a series --------------------------------------------------------------------------------------
+
+    def _exceptions(self, event: Event) -> tuple[Occurrence, ...]:
+        if event.recurrence is None:
+            return ()
+        found = {
+            moment_key(moment): Occurrence(moment, deleted=True)
+            for _, each in moments_of(self.master.all("EXDATE"), self.zone_of)
+            if (moment := like(each, event.start))
+        }
+        for key, component in self.overrides.items():
+            found[key] = self._occurrence(component, event)
+        if len(found) > MAX_DATES:
+            raise Unreadable(f"The series has more than {MAX_DATES} exceptions.")
+        return tuple(found[key] for key in sorted(found))
+
+    def original_of(self, component: Component) -> Moment:
+        """The start that a changed occurrence had, in the form of the series' own start."""
+        line = component.first("RECURRENCE-ID")
+        assert line is not None, "only asked for overrides"
+        if line.parameter("RANGE"):
+            raise Unreadable("One entry changes an occurrence and all that follow it, which cannot be synchronised.")
+        return like(moment_of(line, self.zone_of), self.start)
+
+    def _occurrence(self, component: Component, event: Event) -> Occurrence:
+        original = self.original_of(component)
+        mine = self.single(component)
+        theirs = in_series(event, Occurrence(original))
+        values = {
+            each.name: getattr(mine, each.name)
+            for each in _PER_OCCURRENCE
+            if not same(each.name, getattr(mine, each.name), getattr(theirs, each.name))
+        }
+        return Occurrence(original, values=values)
+
+
+_NORMAL = {each.name: each.normal for each in EVENT_FIELDS}
+
+
+def same(name: str, one: object, other: object) -> bool:
+    """Whether two values of a field would be called the same by a person."""
+    return one == other or _NORMAL[name](one) == _NORMAL[name](other)
+
+
+def in_series(event: Event, occurrence: Occurrence) -> Event:
+    """An occurrence as an event of its own: what it inherits from ``event``, and what it has of its own.
+
+    Raises Unreadable when the series has an impossible length.
+    """
+    start = occurrence.values.get("start") or like(occurrence.original, event.start)
+    if "end" in occurrence.values:
+        end = occurrence.values["end"]
+    elif isinstance(start, ZonedTime) == isinstance(event.start, ZonedTime):
+        end = after(start, *length(event.start, event.end))
+        if isinstance(end, ZonedTime) and isinstance(event.end, ZonedTime) and end.zone and event.end.zone:
+            end = end.in_zone(event.end.zone)
+    else:
+        end = after(start, timedelta(days=0 if isinstance(start, ZonedTime) else 1), timedelta())
+    values = {name: value for name, value in occurrence.values.items() if name in _INHERITED}
+    return replace(event, start=start, end=end, recurrence=None, exceptions=(), **values)
+
+
+_INHERITED = frozenset(each.name for each in _PER_OCCURRENCE) - {"start", "end"}
+
+
+def parse(data: bytes) -> EventObject:
+    """Read an iCalendar object. Raises Unreadable, and its subclass OtherKind when there is no event in it."""
+    text = content_lines.parse(data, "VCALENDAR", content_lines.CALENDAR_BYTES)
+    events = [each for each in text.root.components if each.name == COMPONENT]
+    if not events:
+        raise OtherKind("The object holds no event.")
+    uids = {line.value.strip() if (line := each.first("UID")) else "" for each in events}
+    if len(uids) > 1:
+        raise Unreadable("The object holds events with different UIDs.")
+    masters = [each for each in events if each.first("RECURRENCE-ID") is None]
+    if len(masters) > 1:
+        raise Unreadable("The object holds more than one event.")
+    if not masters:
+        if len(events) > 1:
+            raise Unreadable("The object holds single occurrences of a series without the series itself.")
+        # Somebody was invited to one occurrence only: for them it is a single event.
+        return EventObject(text, uids.pop(), events[0])
+    found = EventObject(text, uids.pop(), masters[0])
+    for each in events:
+        if each is not masters[0]:
+            found.overrides[moment_key(found.original_of(each))] = each
+    return found
+
+
+def whole(parsed: EventObject) -> bytes:
+    """The content that only people change."""
+    return content_lines.whole(parsed.calendar, VOLATILE, lambda each: each.name == "VTIMEZONE")
+
+
+# Parts of a VEVENT -----------------------------------------------------------------------------------------------
+
+
+def text_of(component: Component, name: str) -> str:
+    """The text of a property, "" without one."""
+    line = component.first(name)
+    return "" if line is None else unescape(line.value)
+
+
+def categories_of(component: Component) -> tuple[str, ...]:
+    """The categories of all CATEGORIES lines, each once."""
+    found: dict[str, None] = {}
+    for line in component.all("CATEGORIES"):
+        for each in split(line.value, ","):
+            if name := unescape(each).strip():
+                found[name] = None
+    return tuple(found)
+
+
+def _busy(component: Component) -> Busy:
+    """TRANSP, which people switch in any client, and what Outlook has beyond it (MS-OXCICAL 2.1.3.1.1.20.31)."""
+    outlook = _BUSY_OF_OUTLOOK.get(_word(component, "X-MICROSOFT-CDO-BUSYSTATUS"))
+    if _word(component, "TRANSP") == "TRANSPARENT":
+        return outlook if outlook is Busy.ELSEWHERE else Busy.FREE
+    if outlook not in (None, Busy.FREE):
+        return outlook
+    return Busy.TENTATIVE if outlook is None and _word(component, "STATUS") == "TENTATIVE" else Busy.BUSY
+
+
+def _privacy(component: Component) -> Privacy:
+    """CLASS; a class that nobody knows is private (RFC 5545 section 3.8.1.3)."""
+    word = _word(component, "CLASS")
+    return _PRIVACY.get(word, Privacy.PRIVATE) if word else Privacy.NORMAL
+
+
+def _word(component: Component, name: str) -> str:
+    line = component.first(name)
+    return "" if line is None else line.value.strip().upper()
+
+
+def address_of(line: Line) -> str:
+    """The mail address of an ORGANIZER or ATTENDEE, "" when it has another sort of address."""
+    value = line.value.strip()
+    if value[:7].lower() == "mailto:":
+        return value[7:]
+    return line.parameter("EMAIL") or ("" if ":" in value or "/" in value else value)
+
+
+def _organizer(component: Component) -> Person | None:
+    line = component.first("ORGANIZER")
+    address = address_of(line) if line is not None else ""
+    return Person(address, line.parameter("CN")) if line is not None and address else None
+
+
+def attendees_of(component: Component) -> list[tuple[Line, Attendee]]:
+    """The attendees with a mail address, each once, with the lines that name them."""
+    found: dict[str, tuple[Line, Attendee]] = {}
+    for line in component.all("ATTENDEE"):
+        if address := address_of(line):
+            found.setdefault(address_key(address), (line, _attendee(line, address)))
+    return list(found.values())
+
+
+def _attendee(line: Line, address: str) -> Attendee:
+    parameters = dict(line.parameters)
+    role = parameters.get("ROLE", "").upper()
+    if parameters.get("CUTYPE", "").upper() in _RESOURCES:
+        kind = "resource"
+    else:
+        kind = "optional" if role in ("OPT-PARTICIPANT", "NON-PARTICIPANT") else "required"
+    answer = _ANSWERS.get(parameters.get("PARTSTAT", "").upper(), "none")
+    return Attendee(address, parameters.get("CN", ""), kind, answer)
+
+
+def reminder_of(component: Component, start: Moment) -> tuple[Component | None, int | None]:
+    """The first alarm that shows itself before the start, and by how many minutes; others are not ours to touch."""
+    for alarm in component.components:
+        if alarm.name == "VALARM" and _word(alarm, "ACTION") in ("DISPLAY", "AUDIO"):
+            minutes = _minutes_before(alarm, start)
+            if minutes is not None:
+                return alarm, minutes
+    return None, None
+
+
+def _minutes_before(alarm: Component, start: Moment) -> int | None:
+    line = alarm.first("TRIGGER")
+    if line is None or line.parameter("RELATED").upper() == "END":
+        return None
+    try:
+        if line.parameter("VALUE").upper() == "DATE-TIME":
+            at = read_moment(line.value, "", lambda _tzid, _year: "UTC")
+            if not isinstance(at, ZonedTime) or not isinstance(start, ZonedTime):
+                return None
+            before = start.instant - at.instant
+        else:
+            before = -sum(read_duration(line.value), timedelta())
+    except (Unreadable, OverflowError):
+        # An alarm that can't be understood is no reminder, and no reason to leave the event behind.
+        return None
+    minutes = int(before.total_seconds() // 60)
+    return minutes if timedelta() <= before and minutes <= _MAX_REMINDER else None
