@@ -50,8 +50,8 @@ def _of_field(item: Item, field: Field) -> Iterator[tuple[Element, Part]]:
     value = getattr(item, field.name)
     if field.shape is Shape.KEYED:
         for member in value:
-            if key := _key(field, member):
-                yield (field.name, key), Part(field.normal(member), member)
+            if (key := _key(field, member)) and (normal := field.normal(member)):
+                yield (field.name, key), Part(normal, member)
         return
     normal = field.normal(item if field.name == "recurrence" else value)
     if normal:

@@ -105,14 +105,15 @@ def with_derived_parts(rule: Recurrence, start: Moment) -> Recurrence:
     """The same pattern with the parts that its start implies, in one spelling.
 
     ``BYDAY=2TU`` becomes ``BYDAY=TU;BYSETPOS=2`` (the spelling that also covers "the last working day"), weekdays are
-    ordered Monday first, and ``YEARLY`` states its month.
+    ordered Monday first, and a ``YEARLY`` that names no days states its month and day.
     """
     first = start.wall.date() if isinstance(start, ZonedTime) else start
     weekdays, positions, months, month_days = rule.weekdays, rule.positions, rule.months, rule.month_days
     if not rule.others:
         if rule.frequency is Frequency.WEEKLY and not weekdays:
             weekdays = (Weekday(WEEKDAYS[first.weekday()]),)
-        if rule.frequency is Frequency.YEARLY and not months:
+        # Without a month, YEARLY with days means these days of every month or of the whole year.
+        if rule.frequency is Frequency.YEARLY and not months and not weekdays and not month_days:
             months = (first.month,)
         if rule.frequency in (Frequency.MONTHLY, Frequency.YEARLY) and not weekdays and not month_days:
             month_days = (first.day,)
@@ -120,6 +121,7 @@ def with_derived_parts(rule: Recurrence, start: Moment) -> Recurrence:
             len(weekdays) == 1
             and weekdays[0].ordinal
             and not positions
+            and not month_days
             and (rule.frequency is Frequency.MONTHLY or months)
         ):
             positions, weekdays = (weekdays[0].ordinal,), (Weekday(weekdays[0].day),)
@@ -158,7 +160,8 @@ def duration_end(start: Moment, master: Event) -> Moment:
     """Where an occurrence of ``master`` that begins at ``start`` ends if nobody changed its length."""
     if isinstance(start, ZonedTime) and isinstance(master.start, ZonedTime) and isinstance(master.end, ZonedTime):
         length = master.end.instant - master.start.instant
-        return ZonedTime((start.instant + length).replace(tzinfo=None), "UTC").in_zone(start.zone or "UTC")
+        end = ZonedTime((start.instant + length).replace(tzinfo=None), "UTC")
+        return end.in_zone(start.zone) if start.zone else ZonedTime(end.wall, "")
     if not isinstance(start, ZonedTime) and not isinstance(master.start, ZonedTime):
         assert isinstance(master.end, date)
         return start + (master.end - master.start)

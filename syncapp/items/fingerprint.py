@@ -63,9 +63,9 @@ class Base:
     @classmethod
     def unpack(cls, packed: bytes) -> Base:
         """The base that ``pack`` wrote. Raises ValueError when it is cut short."""
-        version, body = packed[0], packed[1:]
+        version, body = packed[:1], packed[1:]
         size = _PATH_BYTES + _VALUE_BYTES
-        if len(body) % size:
+        if not version or len(body) % size:
             raise ValueError("a packed base was cut short")
         rows = (body[at : at + size] for at in range(0, len(body), size))
-        return cls({row[:_PATH_BYTES]: row[_PATH_BYTES:] for row in rows}, version)
+        return cls({row[:_PATH_BYTES]: row[_PATH_BYTES:] for row in rows}, version[0])

@@ -21,7 +21,8 @@ class ZonedTime:
     """A point in time as a person wrote it: a wall clock reading and the zone it was read in.
 
     ``zone`` is an IANA name; the empty string means floating (RFC 5545 section 3.3.5, form 1).
-    ``wall`` is naive and has whole seconds: Exchange keeps no fractions.
+    ``wall`` is naive and has whole seconds: Exchange keeps no fractions. Raises ValueError in the first and the last
+    year that a ``datetime`` can hold, because their edges have no instant.
     """
 
     wall: datetime
@@ -30,8 +31,10 @@ class ZonedTime:
     def __post_init__(self) -> None:
         if self.wall.tzinfo is not None:
             raise ValueError("wall is naive; the zone stands beside it")
-        if self.wall.microsecond:
-            object.__setattr__(self, "wall", self.wall.replace(microsecond=0))
+        if not datetime.min.year < self.wall.year < datetime.max.year:
+            raise ValueError(f"the year {self.wall.year} is out of range")
+        # Comparing ignores ``fold`` where reading the instant would not: the same time would have two instants.
+        object.__setattr__(self, "wall", self.wall.replace(microsecond=0, fold=0))
 
     @cached_property
     def instant(self) -> datetime:
