@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import re
+import sys
+import textwrap
 import zoneinfo
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -164,6 +166,8 @@ _SQLITE = {
 
 def database(value: str) -> dict[str, Any]:
     """Django's description of a SQLite or PostgreSQL database."""
+    if urlsplit(value).scheme not in environ.Env.DB_SCHEMES:
+        raise ValueError("is not the address of a database")
     try:
         found = dict(environ.Env.db_url_config(value))
     except (ImproperlyConfigured, ValueError, KeyError) as error:
@@ -194,10 +198,10 @@ class Variable:
 
 VARIABLES: tuple[Variable, ...] = (
     Variable("SECRET_KEY", signing_key, REQUIRED, "Signs sessions and forms. 32 random characters or more.",
-             "openssl rand -base64 48"),
+             "the output of: openssl rand -base64 48"),
     Variable("ENCRYPTION_KEY", encryption_key, REQUIRED,
              "Encrypts tokens, passwords and history in the database. 32 random bytes in base64. Keep a copy: "
-             "without it the stored secrets are lost.", "openssl rand -base64 32"),
+             "without it the stored secrets are lost.", "the output of: openssl rand -base64 32"),
     Variable("ENCRYPTION_KEYS_OLD", encryption_keys, "",
              "Earlier values of ENCRYPTION_KEY, separated by commas: they still open what they have sealed.", ""),
     Variable("NEXTCLOUD_URL", url, REQUIRED, "Where Nextcloud is.", "https://cloud.example.org"),
@@ -222,8 +226,8 @@ VARIABLES: tuple[Variable, ...] = (
              "Say yes only if people cannot change their own e-mail address in Nextcloud: new people then start "
              "without an approval.", "no"),
     Variable("MAILBOX_DOMAINS", domains, "",
-             "Mail domains whose mailboxes may be used, separated by commas. Empty: any, but then nobody starts "
-             "without an approval.", "example.org,example.com"),
+             "Mail domains of the mailboxes, separated by commas: people with an address elsewhere always wait for an "
+             "approval. Empty: all domains.", "example.org,example.com"),
     Variable("SYNC_INTERVAL", number(1, 86_400), "300", "Seconds between two looks at a person's items.", "300"),
     Variable("REFRESH_INTERVAL", number(5, 86_400), "600",
              "Seconds between two readings of Nextcloud's list of people.", "600"),
@@ -237,7 +241,7 @@ VARIABLES: tuple[Variable, ...] = (
              "Beyond that number, deletions of more than this share of a pairing's items wait for an approval.", "20"),
     Variable("HISTORY_DAYS", number(1, 3_650), "90",
              "How long what was overwritten or deleted can be restored.", "90"),
-    Variable("WORKERS", number(1, 64), "2", "How many people are synced at the same time by one qcluster.", "2"),
+    Variable("WORKERS", number(1, 64), "2", "How many people are synced at the same time, by all workers together.", "2"),
     Variable("DATABASE_URL", database, "sqlite:///var/connector.sqlite3",
              "The database: SQLite in a file, or PostgreSQL. Special characters in the password are written as %XX.",
              "postgres://connector:password@localhost:5432/connector"),
@@ -296,3 +300,30 @@ def read() -> dict[str, Any]:
     """Read ``.env`` (or the file that ENV_FILE names) and the environment. Raises ``ConfigError``."""
     _load_file(BASE_DIR / os.environ.get("ENV_FILE", ".env"))
     return parse(os.environ)
+
+
+# Documentation ---------------------------------------------------------------------------------------------------
+
+_HEAD = """\
+# The configuration of the connector: copy this file to .env and fill in what has no value.
+# Values stand as they are, without quotes. What is commented out shows the default.
+# Made from connector_project/env.py by: python -m connector_project.env > .env.example
+"""
+
+
+def example_file() -> str:
+    """The text of ``.env.example``."""
+    return _HEAD + "".join(f"\n{_documented(variable)}" for variable in VARIABLES)
+
+
+def _documented(variable: Variable) -> str:
+    lines = [f"# {line}" for line in textwrap.wrap(variable.meaning, 116)]
+    if variable.example and variable.example != variable.default:
+        lines.append(f"# Example: {variable.example}")
+    assignment = f"{variable.name}={variable.default or ''}"
+    lines.append(assignment if variable.default is REQUIRED else f"# {assignment}")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(example_file())
