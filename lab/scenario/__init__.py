@@ -1,0 +1,1 @@
+"""The demo's people and their data: planned once, written by ``lab.seed`` with other people's clients."""
