@@ -241,7 +241,7 @@ VARIABLES: tuple[Variable, ...] = (
              "Beyond that number, deletions of more than this share of a pairing's items wait for an approval.", "20"),
     Variable("HISTORY_DAYS", number(1, 3_650), "90",
              "How long what was overwritten or deleted can be restored.", "90"),
-    Variable("WORKERS", number(1, 64), "2", "How many people are synced at the same time, by all workers together.", "2"),
+    Variable("WORKERS", number(1, 64), "2", "How many people are synced at the same time, by all workers.", "2"),
     Variable("DATABASE_URL", database, "sqlite:///var/connector.sqlite3",
              "The database: SQLite in a file, or PostgreSQL. Special characters in the password are written as %XX.",
              "postgres://connector:password@localhost:5432/connector"),
