@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-from gunicorn.app.base import BaseApplication
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
 ANNOUNCEMENT = "LISTENING "
 THREADS = 16
@@ -31,7 +31,7 @@ class ServerDidNotStart(RuntimeError):
     """A lab server ended, or said nothing, before it accepted connections; carries what it printed."""
 
 
-class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
+class _Server(BaseApplication):  # type: ignore[misc]
     def __init__(self, create: Callable[[], Any], port: int, verbose: bool) -> None:
         self._create = create
         self._port = port
@@ -66,11 +66,11 @@ def _announce(server: Any) -> None:
     sys.stdout.flush()
 
 
-def _end_with(stream: IO[bytes]) -> None:
+def _end_with_parent() -> None:
     """Ask this process to stop when whoever started it is gone (the pipe on standard input closes)."""
 
     def watch() -> None:
-        while stream.read(1):
+        while os.read(sys.stdin.fileno(), 64):
             pass
         os.kill(os.getpid(), signal.SIGTERM)
 
@@ -100,7 +100,7 @@ def run(
     options = parser.parse_args(argv)
     options.data.parent.mkdir(parents=True, exist_ok=True)
     if options.end_with_parent:
-        _end_with(sys.stdin.buffer.raw)  # type: ignore[attr-defined]  # unbuffered: one read per byte is enough
+        _end_with_parent()
     _Server(lambda: create_app(options.data), options.port, options.verbose).run()
 
 

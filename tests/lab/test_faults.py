@@ -45,7 +45,8 @@ def test_it_strikes_a_request_once_when_two_faults_match() -> None:
     plan.add_json([{"status": 500}, {"status": 503}])
     first = plan.strike("PUT", [], "/")
     second = plan.strike("PUT", [], "/")
-    assert first is not None and second is not None
+    assert first is not None
+    assert second is not None
     assert (first.status, second.status) == (500, 503)
 
 

@@ -1,0 +1,159 @@
+"""The lab's own controls: people, faults, traffic, the mail ledger. No EWS, no login; the server is on loopback."""
+
+# ruff: noqa: ARG002 - all controls share one signature
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import parse_qs
+
+from lab.exchange.properties import KINDS
+from lab.exchange.store import Account, Mailbox, Store
+from lab.exchange.traffic import Traffic
+from lab.exchange.view import View
+from lab.faults import BadFault, FaultPlan
+
+Result = tuple[int, Any]
+
+
+class _Refused(ValueError):
+    """A control request that can't be understood; the message says why."""
+
+
+class Controls:
+    """Answers ``/lab/*``: JSON in, JSON out (see lab.exchange for the list)."""
+
+    def __init__(self, store: Store, faults: FaultPlan, traffic: Traffic) -> None:
+        self._store = store
+        self._faults = faults
+        self._traffic = traffic
+
+    def handle(self, method: str, path: str, environ: dict[str, Any], body: bytes | None) -> Result:
+        """The answer to one control request as (status, JSON value)."""
+        query = {name: values[-1] for name, values in parse_qs(environ.get("QUERY_STRING", "")).items()}
+        handler = getattr(self, f"_{method.lower()}_{path.removeprefix('/lab/').strip('/')}", None)
+        if handler is None:
+            return 404, {"error": f"no control {method} {path}"}
+        try:
+            data = json.loads(body) if body else {}
+            result: Result = (200, handler(data, query))
+        except (_Refused, BadFault, json.JSONDecodeError) as error:
+            return 400, {"error": str(error)}
+        except KeyError as error:
+            return 400, {"error": f"{error.args[0]} is missing"}
+        return result
+
+    def _get_health(self, data: Any, query: dict[str, str]) -> Any:
+        return {"ok": True}
+
+    # people
+
+    def _get_mailboxes(self, data: Any, query: dict[str, str]) -> Any:
+        with self._store.lock:
+            return [{"address": mailbox.address, "name": mailbox.name} for mailbox in self._store.mailboxes()]
+
+    def _post_mailboxes(self, data: Any, query: dict[str, str]) -> Any:
+        address = data["address"]
+        with self._store.writing():
+            mailbox = self._store.put_mailbox(address, data.get("name", address))
+            if "password" in data:
+                account = self._store.account(address)
+                allowed = account.impersonates if account else frozenset()
+                self._store.put_account(Account(address, data["password"], mailbox.id, allowed))
+        return {"address": mailbox.address, "name": mailbox.name}
+
+    def _delete_mailboxes(self, data: Any, query: dict[str, str]) -> Any:
+        with self._store.writing():
+            self._store.delete_mailbox(self._mailbox(query["address"]))
+        return {}
+
+    def _post_accounts(self, data: Any, query: dict[str, str]) -> Any:
+        impersonates = data.get("impersonates", [])
+        names = ["*"] if impersonates == "*" else [name.lower() for name in impersonates]
+        with self._store.writing():
+            known = self._store.account(data["name"])
+            mailbox = known.mailbox if known else None
+            self._store.put_account(Account(data["name"], data["password"], mailbox, frozenset(names)))
+        return {"name": data["name"], "impersonates": names}
+
+    def _mailbox(self, address: str) -> Mailbox:
+        mailbox = self._store.mailbox(address)
+        if mailbox is None:
+            raise _Refused(f"no mailbox {address}")
+        return mailbox
+
+    def _post_reset(self, data: Any, query: dict[str, str]) -> Any:
+        self._store.reset(keep_accounts=bool(data.get("keep_accounts", True)))
+        self._faults.clear()
+        self._traffic.clear()
+        return {}
+
+    # contents
+
+    def _get_items(self, data: Any, query: dict[str, str]) -> Any:
+        """What a mailbox holds as typed properties: for a person who lists the lab, not for a client."""
+        with self._store.lock:
+            mailbox = self._mailbox(query["mailbox"])
+            folder = self._store.folder_by_role(mailbox, query.get("folder", "calendar"))
+            if folder is None:
+                raise _Refused("no such folder")
+            return [self._listed(View(self._store, item)) for item in self._store.items(folder)]
+
+    def _listed(self, view: View) -> dict[str, Any]:
+        overrides = [
+            {"original": each.original, "deleted": each.deleted, "props": each.props}
+            for each in (self._store.overrides(view.item) if view.is_master else ())
+        ]
+        return {
+            "id": view.ident,
+            "change_key": view.change_key,
+            "element": KINDS[view.kind][0],
+            "props": view.props,
+            "extended": view.extended,
+            "overrides": overrides,
+            "attachments": [attachment.name for attachment in view.attachments],
+        }
+
+    def _post_organizer(self, data: Any, query: dict[str, str]) -> Any:
+        """Make a calendar item one that somebody else organises, as if the invitation had been received."""
+        with self._store.writing():
+            item = self._store.item_by_ident(data["item"])
+            if item is None or item.kind != "calendar":
+                raise _Refused("no such calendar item")
+            item.props["Organizer"] = {"name": data.get("name", data["address"]), "address": data["address"]}
+            item.props["IsCancelled"] = bool(data.get("cancelled", False))
+            return {"change_key": View(self._store, self._store.save_item(item)).change_key}
+
+    # faults, mail, traffic
+
+    def _get_faults(self, data: Any, query: dict[str, str]) -> Any:
+        return self._faults.to_json()
+
+    def _post_faults(self, data: Any, query: dict[str, str]) -> Any:
+        return {"numbers": self._faults.add_json(data)}
+
+    def _put_faults(self, data: Any, query: dict[str, str]) -> Any:
+        return {"numbers": self._faults.replace_json(data)}
+
+    def _delete_faults(self, data: Any, query: dict[str, str]) -> Any:
+        self._faults.clear(int(query["number"]) if "number" in query else None)
+        return {}
+
+    def _get_mail(self, data: Any, query: dict[str, str]) -> Any:
+        with self._store.lock:
+            return [m for m in self._store.mail() if query.get("mailbox", m["mailbox"]) == m["mailbox"]]
+
+    def _delete_mail(self, data: Any, query: dict[str, str]) -> Any:
+        self._store.clear_mail()
+        return {}
+
+    def _get_traffic(self, data: Any, query: dict[str, str]) -> Any:
+        return self._traffic.to_json()
+
+    def _post_traffic(self, data: Any, query: dict[str, str]) -> Any:
+        self._traffic.switch(bool(data["record"]), int(data.get("keep", 1000)))
+        return {"record": self._traffic.recording}
+
+    def _delete_traffic(self, data: Any, query: dict[str, str]) -> Any:
+        self._traffic.clear()
+        return {}

@@ -1,0 +1,62 @@
+"""Response messages, one per thing that a request asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from lxml import etree
+
+from lab.exchange.call import Call
+from lab.exchange.soap import Element, EwsError, M, SoapFault, message, response
+
+Thing = TypeVar("Thing")
+
+# Elements that a response message must have even where it carries an error (messages.xsd).
+_CONTAINERS = {
+    "CreateItem": "Items",
+    "GetItem": "Items",
+    "UpdateItem": "Items",
+    "MoveItem": "Items",
+    "CopyItem": "Items",
+    "CreateAttachment": "Attachments",
+    "GetAttachment": "Attachments",
+    "GetServerTimeZones": "TimeZoneDefinitions",
+}
+
+
+def failure(operation: str, error: EwsError) -> Element:
+    """The response message of something that went wrong."""
+    element = message(operation, error)
+    container = _CONTAINERS.get(operation)
+    if container is not None:
+        etree.SubElement(element, f"{M}{container}")
+    return element
+
+
+def each(call: Call, things: Iterable[Thing], do: Callable[[Thing], Iterable[Element]]) -> Element:
+    """Do something for each thing of a request; one's failure is its own (MS-OXWSCDATA 2.2.4.4).
+
+    ``do`` returns what the response message carries; every thing is one atomic change.
+    """
+    messages = []
+    for thing in things:
+        try:
+            with call.store.writing():
+                content = list(do(thing))
+        except SoapFault:
+            raise
+        except EwsError as error:
+            messages.append(failure(call.operation, error))
+            continue
+        element = message(call.operation)
+        element.extend(content)
+        messages.append(element)
+    return response(call.operation, messages)
+
+
+def wrapped(name: str, *content: Element) -> Element:
+    """A container element of a response message."""
+    element = etree.Element(f"{M}{name}")
+    element.extend(content)
+    return element
