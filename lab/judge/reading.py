@@ -52,7 +52,9 @@ class Person:
 def moment(value: datetime | date) -> str:
     """A time as an instant in UTC, a date as itself."""
     if isinstance(value, datetime):
-        return f"{(value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        # By way of the timestamp, because exchangelib's date-times insist on zones of their own.
+        aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return f"{datetime.fromtimestamp(aware.timestamp(), UTC):%Y-%m-%d %H:%M:%S} UTC"
     return value.isoformat()
 
 

@@ -61,6 +61,8 @@ class Control:
         match (request.method, parts):
             case ("GET", [""]):
                 return self._overview()
+            case ("GET", ["health"]):
+                return json_answer({"ok": True})
             case ("POST", ["reset"]):
                 return self._reset()
             case ("GET", ["objects"]):
