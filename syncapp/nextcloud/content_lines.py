@@ -300,10 +300,17 @@ def _joined_soft_breaks(logical: list[bytes]) -> list[bytes]:
 def make_line(
     name: str, value: str, parameters: Parameters = (), group: str = "", line_end: bytes = b"\r\n", folded: bool = True
 ) -> Line:
-    """A new line, folded; ``value`` is written as it is (see ``escape``), parameters are quoted where they must be."""
-    head = f"{group}.{name}" if group else name
-    texts = [head, *(f";{key}={_quoted(text)}" for key, text in parameters), ":", sendable(value)]
-    encoded = "".join(texts).encode()
+    """A new line, folded; ``value`` is written as it is (see ``escape``), parameters are quoted where they must be.
+
+    A parameter that follows one of the same name is written as its next value; ``folded=False`` is for vCard 2.1,
+    which knows no such lists.
+    """
+    texts = [f"{group}.{name}" if group else name]
+    before = ""
+    for key, text in parameters:
+        texts.append(f",{_quoted(text)}" if folded and key == before else f";{key}={_quoted(text)}")
+        before = key
+    encoded = "".join((*texts, ":", sendable(value))).encode()
     raw = fold(encoded, line_end) if folded else encoded
     return Line(name, group, raw + line_end)
 

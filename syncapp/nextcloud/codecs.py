@@ -1,0 +1,96 @@
+"""What differs between calendars and address books: protocol names, and how objects are read and written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from syncapp.items import Item, Kind
+from syncapp.items.elements import Element
+from syncapp.nextcloud import contact_writing, contacts, event_writing, events
+from syncapp.nextcloud.dav import CALDAV, CARDDAV
+from syncapp.side import Unreadable
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """What is in a stored object: the item, its UID, and the content that only people change (``Object.whole``)."""
+
+    item: Item
+    uid: str
+    whole: bytes
+
+
+@dataclass(frozen=True)
+class Codec:
+    """One kind of item on a DAV server."""
+
+    kind: Kind
+    well_known: str
+    home: str
+    """The property of a principal that names the homes of its collections."""
+    collection: str
+    """The resource type of a collection."""
+    data: str
+    """The property that is a stored object's content."""
+    suffix: str
+    media_type: str
+    limit: str
+    parse: Callable[[bytes], Parsed]
+    new: Callable[[Any, str, datetime], bytes]
+    patch: Callable[[bytes, Any, Collection[Element], datetime], bytes]
+    check: Callable[[Any, str], None]
+
+
+class OtherKind(Unreadable):
+    """The object is of a kind that this codec does not read; for this side it is not there."""
+
+
+def _parse_event(data: bytes) -> Parsed:
+    try:
+        parsed = events.parse(data)
+    except events.OtherKind as error:
+        raise OtherKind(str(error)) from error
+    return Parsed(parsed.event, parsed.uid, events.whole(parsed))
+
+
+def _parse_contact(data: bytes) -> Parsed:
+    try:
+        parsed = contacts.parse(data)
+    except contacts.OtherKind as error:
+        raise OtherKind(str(error)) from error
+    return Parsed(parsed.contact, parsed.uid, contacts.whole(parsed))
+
+
+CODECS: Mapping[Kind, Codec] = {
+    Kind.EVENT: Codec(
+        kind=Kind.EVENT,
+        well_known="/.well-known/caldav",
+        home=f"{{{CALDAV}}}calendar-home-set",
+        collection=f"{{{CALDAV}}}calendar",
+        data=f"{{{CALDAV}}}calendar-data",
+        suffix=".ics",
+        media_type="text/calendar; charset=utf-8",
+        limit="10 MiB",
+        parse=_parse_event,
+        new=event_writing.new,
+        patch=event_writing.patch,
+        check=event_writing.check,
+    ),
+    Kind.CONTACT: Codec(
+        kind=Kind.CONTACT,
+        well_known="/.well-known/carddav",
+        home=f"{{{CARDDAV}}}addressbook-home-set",
+        collection=f"{{{CARDDAV}}}addressbook",
+        data=f"{{{CARDDAV}}}address-data",
+        suffix=".vcf",
+        media_type="text/vcard; charset=utf-8",
+        limit="5 MiB",
+        parse=_parse_contact,
+        new=contact_writing.new,
+        patch=contact_writing.patch,
+        check=contact_writing.check,
+    ),
+}

@@ -1,0 +1,280 @@
+"""One small DAV client: PROPFIND, REPORT, GET, PUT, DELETE and MOVE on one server, for one user.
+
+Cookies and connections are kept (docs/server-behaviour.md#section-3 has what that saves). Every write carries both
+headers that keep Nextcloud from sending mail. An answer that is no answer is raised as an error named after the
+situation; statuses that a caller knows better what to do with come back as ``Answer``.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote, unquote, urlsplit
+
+import httpx
+from lxml import etree
+
+from syncapp.side import LoginFailed, NotAllowed, SideError, Throttled, Unreachable
+
+DAV = "DAV:"
+CALDAV = "urn:ietf:params:xml:ns:caldav"
+CARDDAV = "urn:ietf:params:xml:ns:carddav"
+CALENDARSERVER = "http://calendarserver.org/ns/"
+NEXTCLOUD = "http://nextcloud.com/ns"
+NAMESPACES = {"d": DAV, "c": CALDAV, "card": CARDDAV, "cs": CALENDARSERVER, "nc": NEXTCLOUD}
+
+SILENT = {"x-nc-scheduling": "false", "Schedule-Reply": "F"}
+"""Without both, Nextcloud mails invitations and cancellations (docs/server-behaviour.md#section-3)."""
+
+STEP_SECONDS = 30.0
+"""For connecting, and for each wait while a request is sent or an answer read."""
+ANSWER_SECONDS = 100.0
+"""For a whole answer, however slowly it drips in."""
+REQUEST_SECONDS = 3 * STEP_SECONDS + ANSWER_SECONDS
+IDLE_SECONDS = 4.0
+"""Apache closes a connection that was idle for five seconds; we want to be the first."""
+MAX_ANSWER = 256 * 1024 * 1024
+MAX_REDIRECTS = 4
+USER_AGENT = "Nextcloud Exchange Connector"
+
+_SAFE_IN_PATH = "/@:!$&'()*+,;=~"
+_WRITES = frozenset({"PUT", "DELETE", "MOVE"})
+_REDIRECTS = frozenset({301, 302, 307, 308})
+
+
+class _Broken(Unreachable):
+    """The connection broke off."""
+
+
+class AnswerTooLarge(SideError):
+    """The answer has more bytes than we are ready to hold: ask for less at once."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server said: the status, the headers that matter, and the body."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+    path: str
+
+    @property
+    def etag(self) -> str:
+        """The revision that the answer names, "" for none."""
+        return plain_etag(self.headers.get("etag", ""))
+
+    @property
+    def error(self) -> tuple[frozenset[str], str]:
+        """Names of the preconditions that failed (RFC 4918 section 16), and what the server says in words."""
+        root = read_xml(self.body) if self.body.lstrip().startswith(b"<") else None
+        if root is None:
+            return frozenset(), ""
+        # sabre/dav says more in an element of its own.
+        words = root.findtext("{http://sabredav.org/ns}message") or ""
+        return frozenset(str(each.tag).rpartition("}")[2] for each in root.iter(etree.Element)), " ".join(words.split())
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One <response> of a multistatus: a path, and the properties that were found there.
+
+    ``status`` is 404 (or 507) when the whole resource has one, else 200.
+    """
+
+    path: str
+    status: int
+    properties: Mapping[str, etree._Element] = field(repr=False)
+
+    def text(self, name: str) -> str:
+        """The text of a property, "" without one."""
+        found = self.properties.get(name)
+        return "" if found is None else (found.text or "").strip()
+
+    def hrefs(self, name: str) -> list[str]:
+        """The paths in a property such as calendar-home-set."""
+        found = self.properties.get(name)
+        if found is None:
+            return []
+        return [path_of(each.text) for each in found.iter(f"{{{DAV}}}href") if each.text and each.text.strip()]
+
+    @property
+    def etag(self) -> str:
+        """The revision of the resource."""
+        return plain_etag(self.text(f"{{{DAV}}}getetag"))
+
+
+@dataclass(frozen=True)
+class Multistatus:
+    """The answer to a PROPFIND or a REPORT."""
+
+    resources: tuple[Resource, ...]
+    token: str = ""
+
+
+def plain_etag(etag: str) -> str:
+    """An ETag as it is stored and compared: without quotes, and without the marks that compression leaves."""
+    return etag.strip().removeprefix("W/").strip('"').removesuffix("-gzip")
+
+
+def path_of(href: str) -> str:
+    """The path of an href in one spelling, whichever characters a server chooses to encode."""
+    return quote(unquote(urlsplit(href.strip()).path), safe=_SAFE_IN_PATH)
+
+
+def read_xml(body: bytes) -> etree._Element | None:
+    """XML from a server, which may be hostile: no entities, no network, no bombs. None when it is no XML."""
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False, load_dtd=False)
+    try:
+        return etree.fromstring(body, parser)
+    except etree.XMLSyntaxError:
+        return None
+
+
+class DavClient:
+    """A connection to one server as one user; ``request`` may be called by several threads."""
+
+    def __init__(self, url: str, user: str, password: str, transport: httpx.BaseTransport | None = None) -> None:
+        parts = urlsplit(url)
+        self.origin = f"{parts.scheme}://{parts.netloc}"
+        self._client = httpx.Client(
+            base_url=self.origin,
+            auth=httpx.BasicAuth(user, password),
+            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
+            timeout=STEP_SECONDS,
+            limits=httpx.Limits(max_connections=4, max_keepalive_connections=4, keepalive_expiry=IDLE_SECONDS),
+            follow_redirects=False,
+            trust_env=False,
+            transport=transport,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._client.close()
+
+    # Requests ----------------------------------------------------------------------------------------------------
+
+    def request(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Answer:
+        """One request; redirects are followed within the server only, and for reading only.
+
+        Raises LoginFailed, Throttled, NotAllowed (a disabled account), Unreachable (no answer, server errors that
+        have nothing to do with the object) and AnswerTooLarge.
+        """
+        sent = {**(headers or {}), **(SILENT if method in _WRITES else {})}
+        for _ in range(MAX_REDIRECTS):
+            answer = self._sent(method, path, body, sent)
+            if answer.status not in _REDIRECTS or method in _WRITES:
+                break
+            path = self._redirected(path, answer.headers.get("location", ""))
+        else:
+            raise Unreachable("The server sends us in circles: it answers redirects with redirects.")
+        _raise_for_whole_call(answer, method)
+        return answer
+
+    def _redirected(self, path: str, location: str) -> str:
+        target = httpx.URL(self.origin + path).join(location)
+        if f"{target.scheme}://{target.netloc.decode('ascii')}" != self.origin:
+            raise Unreachable("The server redirects to another address; its own address must be configured instead.")
+        return target.raw_path.decode("ascii")
+
+    def _sent(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """One exchange; what only reads is repeated when the connection broke, which a kept one may do at any time."""
+        try:
+            return self._once(method, path, body, headers)
+        except _Broken:
+            if method in _WRITES:
+                raise
+            return self._once(method, path, body, headers)
+
+    def _once(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        writes = method in _WRITES
+        try:
+            with self._client.stream(method, path, content=body or None, headers=headers) as response:
+                return Answer(response.status_code, _bounded(response), response.headers, path)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise Unreachable(f"Nextcloud can't be reached ({type(error).__name__}).") from error
+        except httpx.TimeoutException as error:
+            raise Unreachable(f"Nextcloud did not answer within {STEP_SECONDS:.0f} s.", sent=writes) from error
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            raise _Broken(f"The connection to Nextcloud broke ({type(error).__name__}).", sent=writes) from error
+
+    def multistatus(self, method: str, path: str, body: str, depth: int = 0) -> Multistatus | Answer:
+        """A PROPFIND or REPORT; the plain answer when it is no multistatus, for the caller to judge.
+
+        Raises Unreachable when the answer says that it is one and can't be read.
+        """
+        headers = {"Depth": str(depth), "Content-Type": "application/xml; charset=utf-8"}
+        answer = self.request(method, path, body.encode(), headers)
+        if answer.status != 207:
+            return answer
+        root = read_xml(answer.body)
+        if root is None or root.tag != f"{{{DAV}}}multistatus":
+            raise Unreachable("The server's answer is no XML that we can read, or it was cut off.")
+        token = root.findtext(f"{{{DAV}}}sync-token") or ""
+        return Multistatus(tuple(_resources(root)), token.strip())
+
+
+def _bounded(response: httpx.Response) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    deadline = time.monotonic() + ANSWER_SECONDS
+    for part in response.iter_bytes():
+        size += len(part)
+        if size > MAX_ANSWER:
+            raise AnswerTooLarge(f"The server's answer is larger than {MAX_ANSWER // 1024 // 1024} MiB.")
+        if time.monotonic() > deadline:
+            raise httpx.ReadTimeout("the answer drips in too slowly")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _resources(root: etree._Element) -> Iterator[Resource]:
+    for response in root.iterchildren(f"{{{DAV}}}response"):
+        path = path_of(response.findtext(f"{{{DAV}}}href") or "")
+        status = _status(response.findtext(f"{{{DAV}}}status"))
+        properties: dict[str, etree._Element] = {}
+        for group in response.iterchildren(f"{{{DAV}}}propstat"):
+            if _status(group.findtext(f"{{{DAV}}}status")) == 200:
+                for found in group.iterchildren(f"{{{DAV}}}prop"):
+                    properties.update((str(each.tag), each) for each in found)
+        yield Resource(path, status, properties)
+
+
+def _status(line: str | None) -> int:
+    match = re.match(r"HTTP/\S+ +(\d{3})", (line or "").strip())
+    return int(match.group(1)) if match else 200
+
+
+def _raise_for_whole_call(answer: Answer, method: str) -> None:
+    """Raise what concerns more than the one object that was asked for."""
+    status = answer.status
+    if status == 401:
+        raise LoginFailed("Nextcloud does not accept the user's login or token.")
+    if status == 429:
+        # Nextcloud counts failed logins by address: everybody behind ours has to wait (section 3).
+        raise Throttled(_seconds(answer), whole_server=True)
+    if status == 503:
+        if b"Account disabled" in answer.body or b"account disabled" in answer.body:
+            raise NotAllowed("The user's account is disabled in Nextcloud.")
+        if answer.headers.get("retry-after"):
+            raise Throttled(_seconds(answer), whole_server=True)
+        raise Unreachable("Nextcloud is in maintenance mode or overloaded (it answers 503).")
+    if status in (502, 504):
+        raise Unreachable(f"The server in front of Nextcloud gets no answer from it ({status}).", method in _WRITES)
+
+
+def _seconds(answer: Answer) -> float | None:
+    text = answer.headers.get("retry-after", "").strip()
+    return float(text) if re.fullmatch(r"\d{1,6}", text, re.ASCII) else None
