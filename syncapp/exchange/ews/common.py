@@ -1,0 +1,416 @@
+"""The Side contract on Exchange: what both kinds have alike. ``event_side`` and ``contact_side`` do the rest."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+
+from syncapp.exchange.ews import operations
+from syncapp.exchange.ews.connection import Connection
+from syncapp.exchange.ews.native import (
+    OWN_ID_NAME,
+    UID_NAME,
+    Native,
+    extended,
+    global_object_id_path,
+    item_id,
+    own_path,
+)
+from syncapp.exchange.ews.operations import ITEM_TYPE
+from syncapp.exchange.ews.properties import found_paths, path
+from syncapp.exchange.ews.times import parse_instant
+from syncapp.exchange.ews.uids import global_object_id, uid_of
+from syncapp.exchange.ews.xml import Element, child, flag, local, t, text
+from syncapp.items import Item
+from syncapp.items.values import Kind
+from syncapp.side import (
+    Change,
+    ChangedMeanwhile,
+    Changes,
+    Creation,
+    Deletion,
+    Folder,
+    Found,
+    Gone,
+    Look,
+    Object,
+    SideError,
+    SideName,
+    Throttled,
+    Unreadable,
+    Update,
+    WriteResult,
+    Written,
+)
+
+_CHANGED = "Somebody changed the item in Exchange in between."
+_GONE = "The item does not exist in Exchange any more."
+_HIDDEN = {"PropertyTag": "0x10f4", "PropertyType": "Boolean"}
+_LAST_CHANGE = {"PropertyTag": "0x670a", "PropertyType": "SystemTime"}
+_DELETED_TOTAL = {"PropertyTag": "0x670b", "PropertyType": "Integer"}
+_SETTLED = timedelta(seconds=5)
+"""How old the newest change must be before times of whole seconds tell it from a next one."""
+_FIND_TERMS = 100
+_LISTING = "listing "
+"""What stands before the state of a listing that has not come to its end, in the tokens that we give out."""
+
+_DEFAULT_FOLDER = {Kind.EVENT: "calendar", Kind.CONTACT: "contacts"}
+_FOLDER_CLASS = {Kind.EVENT: "IPF.Appointment", Kind.CONTACT: "IPF.Contact"}
+_ROOT, _BIN = "msgfolderroot", "deleteditems"
+
+
+class EwsSide(ABC):
+    """One kind of item of one mailbox. See ``syncapp.side.Side`` for what each method promises.
+
+    ``home`` is the zone in which days begin and floating times are meant where nothing else says so.
+    """
+
+    name = SideName.EXCHANGE
+    kind: Kind
+    steps: frozenset[str]
+
+    def __init__(self, connection: Connection, home: str = "UTC") -> None:
+        self.connection = connection
+        self.home = home
+        self.request_seconds = connection.account.request_seconds
+        self._known_folders: list[Folder] | None = None
+        self._distinguished: dict[str, str] = {}
+
+    # Folders
+
+    def epoch(self) -> str:
+        """A digest of the server, the mailbox and the id of the folder above all others."""
+        parts = (self.connection.account.url, self.connection.mailbox.casefold(), self._folder_id(_ROOT))
+        return sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+    def folders(self) -> list[Folder]:
+        """The default folder and others of its class; none that is hidden, generated, or in the bin."""
+        default, bin_id = self._folder_id(_DEFAULT_FOLDER[self.kind]), self._folder_id(_BIN)
+        paths = [path(f"folder:{name}") for name in ("DisplayName", "FolderClass", "ParentFolderId", "EffectiveRights")]
+        paths.append(t("ExtendedFieldURI", **_HIDDEN))
+        found = operations.find_folders(self.connection, operations.distinguished(_ROOT), paths)
+        parents = {_folder_id(each): _parent_id(each) for each in found}
+        self._known_folders = [
+            self._folder(each, default)
+            for each in found
+            # Exactly this class: generated folders have longer ones (IPF.Contact.RecipientCache, ...Birthday).
+            if (text(each, "FolderClass") == _FOLDER_CLASS[self.kind] or _folder_id(each) == default)
+            and extended(each, t("ExtendedFieldURI", **_HIDDEN)).lower() not in ("true", "1")
+            and not _is_below(_folder_id(each), bin_id, parents)
+        ]
+        return list(self._known_folders)
+
+    def _folder(self, element: Element, default: str) -> Folder:
+        rights = child(element, "EffectiveRights")
+        writable = rights is None or flag(rights, "CreateContents")
+        id = _folder_id(element)
+        return Folder(id, text(element, "DisplayName"), self.kind, writable, id == default)
+
+    def _folder_id(self, name: str) -> str:
+        if not self._distinguished:
+            names = (_ROOT, _BIN, _DEFAULT_FOLDER[self.kind])
+            answers = operations.get_folders(self.connection, list(map(operations.distinguished, names)), [])
+            for each, answer in zip(names, answers, strict=True):
+                if isinstance(answer, SideError):
+                    raise answer
+                self._distinguished[each] = _folder_id(answer)
+        return self._distinguished[name]
+
+    def look(self, folders: Collection[str]) -> Mapping[str, Look]:
+        """When each folder's content last changed, and how much it has lost, in one request.
+
+        A server that does not tell (the properties are those of MS-OXCFOLD, not of EWS) gives no token, and neither
+        does a change of the last seconds: the times that come back have whole seconds.
+        """
+        wanted = list(folders)
+        if not wanted:
+            return {}
+        paths = [
+            t("ExtendedFieldURI", **_LAST_CHANGE),
+            t("ExtendedFieldURI", **_DELETED_TOTAL),
+            path("folder:TotalCount"),
+        ]
+        answers = operations.get_folders(self.connection, list(map(operations.folder_id, wanted)), paths)
+        found = {}
+        for id, answer in zip(wanted, answers, strict=True):
+            if isinstance(answer, Gone):
+                continue
+            if isinstance(answer, SideError):
+                raise answer
+            found[id] = Look(self._look_token(answer))
+        return found
+
+    def _look_token(self, folder: Element) -> str | None:
+        changed = extended(folder, t("ExtendedFieldURI", **_LAST_CHANGE))
+        deleted = extended(folder, t("ExtendedFieldURI", **_DELETED_TOTAL))
+        try:
+            if not deleted or self.connection.server_time - parse_instant(changed) < _SETTLED:
+                return None
+        except ValueError:
+            return None
+        return f"{changed} {deleted} {text(folder, 'TotalCount')}"
+
+    def changes(self, folder: str, token: str | None) -> Changes:
+        """One page of SyncFolderItems; a token remembers whether it is in the middle of a listing."""
+        listing = token is None or token.startswith(_LISTING)
+        state = (token or "").removeprefix(_LISTING)
+        page = operations.sync_items(self.connection, self.kind, folder, state)
+        more = not page.last
+        return Changes(
+            changed=tuple(Change(id, change_key) for id, change_key in page.changed),
+            gone=page.gone,
+            token=(_LISTING if listing and more else "") + page.state,
+            more=more,
+            full=listing,
+        )
+
+    # Objects
+
+    def read(self, ids: Sequence[str]) -> Mapping[str, Object | SideError]:
+        """Whole objects with what belongs to them; several requests, each for many."""
+        found: dict[str, Object | SideError] = {}
+        for id, native in self._load(list(dict.fromkeys(ids))).items():
+            if isinstance(native, Gone):
+                continue
+            found[id] = native if isinstance(native, SideError) else self._object(native)
+        return found
+
+    def _load(self, ids: Sequence[str]) -> dict[str, Native | SideError]:
+        """The stored objects; an id of which Exchange says nothing usable has its error."""
+        answers = operations.get_items(self.connection, list(map(operations.item_id, ids)), self._paths())
+        found: dict[str, Native | SideError] = {}
+        for id, answer in zip(ids, answers, strict=True):
+            if isinstance(answer, Throttled):
+                raise answer
+            if isinstance(answer, SideError):
+                found[id] = answer
+            elif local(answer) == ITEM_TYPE[self.kind]:
+                found[id] = Native(answer)
+        return self._complete(found)
+
+    def _object(self, native: Native) -> Object | SideError:
+        try:
+            item = self._item(native)
+        except Unreadable as problem:
+            return problem
+        return Object(
+            id=native.id,
+            folder=native.folder,
+            revision=native.change_key,
+            item=item,
+            whole=native.whole(),
+            uid=self._uid(native.item),
+            own_id=extended(native.item, own_path(OWN_ID_NAME)),
+            in_bin=native.folder == self._folder_id(_BIN),
+            source=native,
+        )
+
+    def find(self, own_ids: Collection[str], uids: Collection[str]) -> list[Found]:
+        """One search over all folders and the bin for each hundred ids."""
+        terms = [_own_id_term(each) for each in own_ids if each] + [self._uid_term(each) for each in uids if each]
+        found: dict[str, Found] = {}
+        folders = [each.id for each in (self._known_folders or self.folders())] + [self._folder_id(_BIN)]
+        for at in range(0, len(terms), _FIND_TERMS):
+            some = terms[at : at + _FIND_TERMS]
+            restriction = t("Or", *some) if len(some) > 1 else some[0]
+            elements = operations.find_items(
+                self.connection, list(map(operations.folder_id, folders)), restriction, self._found_paths()
+            )
+            found |= {each.id: each for each in map(self._found, elements) if each}
+        return list(found.values())
+
+    def _found_paths(self) -> list[Element]:
+        return found_paths()
+
+    def _found(self, element: Element) -> Found | None:
+        if local(element) != ITEM_TYPE[self.kind]:
+            return None
+        id, change_key = item_id(element)
+        parent = child(element, "ParentFolderId")
+        folder = "" if parent is None else parent.get("Id", "")
+        own_id = extended(element, own_path(OWN_ID_NAME))
+        return Found(id, folder, change_key, self._uid(element), own_id, folder == self._folder_id(_BIN))
+
+    def delete(self, deletions: Sequence[Deletion]) -> list[WriteResult]:
+        """Compare the revisions, then delete: DeleteItem itself has no precondition."""
+        results = self._check_revisions([(each.id, each.revision) for each in deletions])
+        willing = [at for at, result in enumerate(results) if isinstance(result, Written)]
+        answers = self._to_bin([deletions[at].id for at in willing]) if willing else []
+        for at, answer in zip(willing, answers, strict=True):
+            results[at] = answer
+        return results
+
+    def _to_bin(self, ids: Sequence[str]) -> list[WriteResult]:
+        problems = operations.delete_items(self.connection, self.kind, ids)
+        return [problem or Written(id) for id, problem in zip(ids, problems, strict=True)]
+
+    def _check_revisions(self, wanted: Sequence[tuple[str, str]]) -> list[WriteResult]:
+        """For each id and revision ``Written`` if that is what is there, else why not."""
+        answers = operations.get_items(self.connection, [operations.item_id(id) for id, _ in wanted], [])
+        results: list[WriteResult] = []
+        for (id, revision), answer in zip(wanted, answers, strict=True):
+            if isinstance(answer, SideError):
+                results.append(answer)
+            elif item_id(answer)[1] != revision:
+                results.append(ChangedMeanwhile(_CHANGED))
+            else:
+                results.append(Written(id, revision))
+        return results
+
+    def move(self, id: str, revision: str, folder: str) -> Written:
+        """MoveItem after a look at the revision; the object has a new id afterwards."""
+        (checked,) = self._check_revisions([(id, revision)])
+        if isinstance(checked, SideError):
+            raise checked
+        return self._moved(id, folder)
+
+    def restore(self, id: str, folder: str) -> Written:
+        """MoveItem out of the bin."""
+        return self._moved(id, folder)
+
+    def _moved(self, id: str, folder: str) -> Written:
+        ids = [operations.item_id(id)]
+        (answer,) = operations.move_items(self.connection, ids, operations.folder_id(folder))
+        if isinstance(answer, SideError):
+            raise answer
+        return Written(*item_id(answer))
+
+    def pack(self, source: Any) -> bytes:
+        """The EWS elements, compressed."""
+        assert isinstance(source, Native)
+        return source.pack()
+
+    def unpack(self, packed: bytes) -> Item:
+        """The item in what ``pack`` packed. Raises ``Unreadable``."""
+        return self._item(Native.unpack(packed))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.connection.close()
+
+    # What is particular to a kind
+
+    @abstractmethod
+    def create(self, creations: Sequence[Creation]) -> list[WriteResult]: ...
+
+    @abstractmethod
+    def update(self, updates: Sequence[Update]) -> list[WriteResult]: ...
+
+    @abstractmethod
+    def project(self, item: Item) -> Item: ...
+
+    @abstractmethod
+    def _paths(self) -> list[Element]:
+        """The properties that are read."""
+
+    @abstractmethod
+    def _complete(self, found: dict[str, Native | SideError]) -> dict[str, Native | SideError]:
+        """The same objects with the parts that take requests of their own."""
+
+    @abstractmethod
+    def _item(self, native: Native) -> Item:
+        """The item in a stored object. Raises ``Unreadable``."""
+
+    @abstractmethod
+    def _uid(self, element: Element) -> str:
+        """The UID of an item that was read or found."""
+
+    @abstractmethod
+    def _uid_term(self, uid: str) -> Element:
+        """The search expression for a UID."""
+
+    def _create_all(self, creations: Sequence[Creation], elements: Sequence[Element | SideError]) -> list[WriteResult]:
+        """CreateItem for those of ``creations`` that became an element, one request for each folder."""
+        results: list[WriteResult] = [each if isinstance(each, SideError) else Written("") for each in elements]
+        by_folder: dict[str, list[int]] = {}
+        for at, (creation, element) in enumerate(zip(creations, elements, strict=True)):
+            if not isinstance(element, SideError):
+                by_folder.setdefault(creation.folder, []).append(at)
+        answered = False
+        for folder, places in by_folder.items():
+            some = [each for at in places if not isinstance(each := elements[at], SideError)]
+            try:
+                answers: Iterable[Element | SideError] = operations.create_items(
+                    self.connection, self.kind, folder, some
+                )
+            except SideError as problem:
+                if not answered:
+                    raise
+                answers = [problem] * len(places)
+            answered = True
+            for at, answer in zip(places, answers, strict=True):
+                results[at] = answer if isinstance(answer, SideError) else Written(*item_id(answer))
+        return results
+
+    def _update_masters(self, updates: Mapping[int, tuple[Update, list[Element]]]) -> dict[int, WriteResult]:
+        """UpdateItem for those that have changes, a look at the revision for the others; results by place."""
+        results: dict[int, WriteResult] = {}
+        idle = {at: update for at, (update, changes) in updates.items() if not changes}
+        checked = (
+            self._check_revisions([(each.object.id, each.object.revision) for each in idle.values()]) if idle else []
+        )
+        results.update(zip(idle, checked, strict=True))
+        busy = {at: pair for at, pair in updates.items() if pair[1]}
+        changes = [
+            operations.ItemChange(update.object.id, update.object.revision, elements)
+            for update, elements in busy.values()
+        ]
+        answers = operations.update_items(self.connection, self.kind, changes)
+        for at, answer in zip(busy, answers, strict=True):
+            results[at] = answer if isinstance(answer, SideError) else Written(*item_id(answer))
+        return results
+
+
+def _folder_id(element: Element) -> str:
+    found = child(element, "FolderId")
+    return "" if found is None else found.get("Id", "")
+
+
+def _parent_id(element: Element) -> str:
+    found = child(element, "ParentFolderId")
+    return "" if found is None else found.get("Id", "")
+
+
+def _is_below(id: str, ancestor: str, parents: Mapping[str, str]) -> bool:
+    seen: set[str] = set()
+    while id and id not in seen:
+        if id == ancestor:
+            return True
+        seen.add(id)
+        id = parents.get(id, "")
+    return False
+
+
+def equals(where: Element, value: str) -> Element:
+    """A search expression: the property at ``where`` has this value."""
+    return t("IsEqualTo", where, t("FieldURIOrConstant", t("Constant", Value=value)))
+
+
+def _own_id_term(own_id: str) -> Element:
+    if "." in own_id:
+        return equals(own_path(OWN_ID_NAME), own_id)
+    constant = t("Constant", Value=f"{own_id}.")
+    return t("Contains", own_path(OWN_ID_NAME), constant, ContainmentMode="Prefixed", ContainmentComparison="Exact")
+
+
+def uid_from_global_object_id(element: Element) -> str:
+    """The UID in the GlobalObjectId of a calendar item, "" without one."""
+    try:
+        return uid_of(base64.b64decode(extended(element, global_object_id_path()), validate=True))
+    except binascii.Error:
+        return ""
+
+
+def global_object_id_term(uid: str) -> Element:
+    """The search expression for the series or event with this UID."""
+    return equals(global_object_id_path(), base64.b64encode(global_object_id(uid)).decode())
+
+
+def contact_uid_term(uid: str) -> Element:
+    """The search expression for a contact that we gave this UID."""
+    return equals(own_path(UID_NAME), uid)

@@ -1,0 +1,258 @@
+"""One mailbox seen with one service account: requests out, response messages in, every failure a ``SideError``.
+
+exchangelib carries: sessions, authentication (basic, NTLM), the SOAP envelope with its impersonation header. What it
+does not do here is wait (FailFast: resting times are ours), guess versions, build objects, or log content.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from typing import Any
+
+import requests
+from exchangelib import Credentials, EWSTimeZone, Identity
+from exchangelib.configuration import Configuration
+from exchangelib.errors import (
+    ErrorTimeoutExpired,
+    EWSError,
+    TransportError,
+)
+from exchangelib.protocol import BaseProtocol, FailFast
+from exchangelib.services.common import EWSService
+from exchangelib.util import post_ratelimited
+from exchangelib.version import EXCHANGE_2013_SP1, Version
+
+from syncapp.exchange.ews.errors import error_of_fault, error_of_message
+from syncapp.exchange.ews.xml import MESSAGES, SOAP, Element, NotXml, local, parse
+from syncapp.side import LoginFailed, NotAllowed, SideError, Throttled, Unreachable
+
+# Nothing that exchangelib logs may leave it: at ERROR it writes out whole requests and answers, texts of people
+# included (docs/server-behaviour.md, "The stack").
+_exchangelib_log = logging.getLogger("exchangelib")
+_exchangelib_log.addHandler(logging.NullHandler())
+_exchangelib_log.propagate = False
+
+ANSWER_BYTES = 256 * 1024 * 1024
+"""An answer bigger than this is not read to its end: 50 items with photos at Exchange's own limits stay far below."""
+
+_CHUNK_BYTES = 64 * 1024
+
+
+class Authentication(StrEnum):
+    """How the service account signs in, by exchangelib's names."""
+
+    BASIC = "basic"
+    NTLM = "NTLM"
+
+
+@dataclass(frozen=True)
+class Account:
+    """Where Exchange is and with which service account to use it.
+
+    ``url`` is the EWS address (https://host/EWS/Exchange.asmx), ``ca_file`` a PEM file of authorities to trust instead
+    of the system's, ``request_seconds`` the longest that one request may take, ``max_connections`` the connections that
+    one mailbox may use at a time.
+    """
+
+    url: str
+    username: str
+    password: str = field(repr=False)
+    authentication: Authentication = Authentication.BASIC
+    ca_file: str | None = None
+    request_seconds: float = 120.0
+    max_connections: int = 1
+
+
+class Connection:
+    """The way to one mailbox. Cookies and connections are kept until ``close``; the same thread uses it throughout."""
+
+    def __init__(self, account: Account, mailbox: str) -> None:
+        self.account = account
+        self.mailbox = mailbox
+        self.server_time = datetime.now(UTC)
+        """The server's clock in its last answer, to the second."""
+        self._protocol = _Protocol(account)
+
+    def ask(self, request: Element) -> list[Element]:
+        """Send a request that changes nothing; the response messages, errors of single items included.
+
+        A kept connection that the server had closed meanwhile is no news: the request is repeated at once, one time.
+        Raises ``Throttled``, ``Unreachable``, ``NotAllowed``, ``LoginFailed``, ``NoMailbox``, and what a fault means.
+        """
+        try:
+            return self._send(request)
+        except _ConnectionLost:
+            return self._send(request)
+
+    def tell(self, request: Element) -> list[Element]:
+        """Send a request that changes something; as ``ask``, but never repeated: it may have been done."""
+        return self._send(request)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._protocol.close()
+
+    def _send(self, request: Element) -> list[Element]:
+        service = _Service(self._protocol, self)
+        try:
+            content = service.post(request)
+        except SideError:
+            raise
+        except ErrorTimeoutExpired as problem:
+            # exchangelib's word for every failure of the connection; the message names the cause's class.
+            timed_out = "Timeout(" in str(problem)
+            raise (Unreachable if timed_out else _ConnectionLost)(
+                "The Exchange server did not answer in time." if timed_out else "The connection to Exchange broke."
+            ) from None
+        except TransportError as problem:
+            # Only TLS failures reach here: our answers' policy has taken every HTTP status.
+            raise Unreachable(f"No secure connection to Exchange: {_tls_reason(problem)}.") from None
+        except (EWSError, requests.RequestException) as problem:
+            raise Unreachable(f"Exchange could not be asked ({type(problem).__name__}).") from None
+        return _messages(request, content)
+
+
+class _ConnectionLost(Unreachable):
+    """The connection broke before an answer came; a keep-alive that the server ended looks the same."""
+
+
+def _tls_reason(problem: Exception) -> str:
+    return "its certificate is not trusted" if "CERTIFICATE_VERIFY_FAILED" in str(problem) else "TLS failed"
+
+
+def _messages(request: Element, content: bytes) -> list[Element]:
+    try:
+        envelope = parse(content)
+    except NotXml:
+        raise Unreachable("What answers at the address of Exchange does not speak EWS.") from None
+    body = envelope.find(f"{{{SOAP}}}Body")
+    if body is None or not len(body):
+        raise Unreachable("What answers at the address of Exchange does not speak EWS.")
+    fault = body.find(f"{{{SOAP}}}Fault")
+    if fault is not None:
+        raise error_of_fault(fault)
+    found = body[0].find(f"{{{MESSAGES}}}ResponseMessages")
+    if found is None:
+        raise Unreachable(f"Exchange answered {local(request)} with something else.")
+    return [each for each in found if isinstance(each.tag, str)]
+
+
+def raise_for_all(messages: list[Element]) -> None:
+    """Raise the error of a request that has one answer only."""
+    for message in messages:
+        if problem := error_of_message(message):
+            raise problem
+
+
+class _Answers(FailFast):  # type: ignore[misc]  # exchangelib has no types
+    """What an HTTP status means. exchangelib forgets Retry-After and takes a closed connection for throttling."""
+
+    def raise_response_errors(self, response: requests.Response) -> None:
+        status = response.status_code
+        if status == 200 or (
+            status == 500 and response.content.lstrip()[:1] == b"<" and b"Envelope" in response.content
+        ):
+            return
+        if status == 401:
+            raise LoginFailed("Exchange does not accept the name or the password of the service account.")
+        if status == 403:
+            raise NotAllowed("Exchange does not let the service account use EWS at all.")
+        if status in (429, 503):
+            wait = response.headers.get("Retry-After", "").strip()
+            if status == 429 or wait:
+                raise Throttled(float(wait) if wait.isdigit() else None)
+            raise Unreachable("Exchange is down for maintenance or overloaded (503).")
+        if status == 404:
+            raise Unreachable("There is no EWS at the address given for Exchange (404).")
+        raise Unreachable(f"The address given for Exchange answers with status {status}.")
+
+
+class _Protocol(BaseProtocol):  # type: ignore[misc]
+    """Sessions of one mailbox: exchangelib's own class shares them between mailboxes, cookies included."""
+
+    USERAGENT = "NextcloudExchangeConnector"
+
+    def __init__(self, account: Account) -> None:
+        self._ca_file = account.ca_file
+        super().__init__(
+            Configuration(
+                credentials=Credentials(account.username, account.password),
+                service_endpoint=account.url,
+                auth_type=account.authentication.value,
+                # The lowest version that has all we use: every server since understands it, and none has to be asked.
+                version=Version(EXCHANGE_2013_SP1),
+                retry_policy=_Answers(),
+                max_connections=account.max_connections,
+            )
+        )
+        self.TIMEOUT = account.request_seconds
+
+    def get_auth_type(self) -> str:
+        raise AssertionError("the way to sign in is always given")
+
+    def create_session(self) -> Any:
+        session = super().create_session()
+        if self._ca_file:
+            session.verify = self._ca_file
+        return session
+
+
+class _Service(EWSService):  # type: ignore[misc]
+    """exchangelib's envelope and post, with our payload in and the bytes of the answer out."""
+
+    def __init__(self, protocol: _Protocol, connection: Connection) -> None:
+        super().__init__(protocol)
+        self._connection = connection
+
+    @property
+    def _account_to_impersonate(self) -> Identity:
+        return Identity(primary_smtp_address=self._connection.mailbox)
+
+    @property
+    def _timezone(self) -> EWSTimeZone:
+        return EWSTimeZone("UTC")
+
+    def post(self, request: Element) -> bytes:
+        """The body of the answer. Raises SideErrors and exchangelib's errors for transport."""
+        session = self.protocol.get_session()
+        response, session = post_ratelimited(
+            protocol=self.protocol,
+            session=session,
+            url=self.protocol.service_endpoint,
+            headers=self._extra_headers(),
+            data=self.wrap(content=request, api_version=self._version_hint.api_version),
+            stream=True,
+        )
+        try:
+            with closing(response):
+                self._note_clock(response)
+                content = _read(response)
+        except requests.RequestException:
+            self.protocol.retire_session(session)
+            raise _ConnectionLost("The connection to Exchange broke in the middle of an answer.") from None
+        except SideError:
+            self.protocol.retire_session(session)
+            raise
+        self.protocol.release_session(session)
+        return content
+
+    def _note_clock(self, response: requests.Response) -> None:
+        try:
+            self._connection.server_time = parsedate_to_datetime(response.headers.get("Date", "")).astimezone(UTC)
+        except ValueError:
+            self._connection.server_time = datetime.now(UTC)
+
+
+def _read(response: requests.Response) -> bytes:
+    parts, size = [], 0
+    for part in response.iter_content(_CHUNK_BYTES):
+        size += len(part)
+        if size > ANSWER_BYTES:
+            raise Unreachable("Exchange sent an answer of more than 256 MiB.")
+        parts.append(part)
+    return b"".join(parts)

@@ -1,0 +1,194 @@
+"""Events in an Exchange mailbox: series are read and written with their exceptions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from syncapp.exchange.ews import occurrences, operations
+from syncapp.exchange.ews.common import EwsSide, global_object_id_term, uid_from_global_object_id
+from syncapp.exchange.ews.events import event_changes, new_event, project_event, read_event
+from syncapp.exchange.ews.native import Native
+from syncapp.exchange.ews.occurrences import SeriesWrite, Step, steps_between
+from syncapp.exchange.ews.properties import event_paths, occurrence_paths
+from syncapp.exchange.ews.xml import Element, child, children, t, text
+from syncapp.items import Item
+from syncapp.items.elements import EXCEPTIONS, elements
+from syncapp.items.event import Event
+from syncapp.items.values import Kind, moment_key
+from syncapp.side import ChangedMeanwhile, Creation, Gone, SideError, Update, WriteResult, Written
+
+_TIME_FIELDS = frozenset({"start", "end", "recurrence"})
+_Failures = dict[str, SideError]
+"""What went wrong with exceptions, by the key of the occurrence."""
+_VANISHED = "A date of the series was changed in Exchange while it was being read."
+
+
+class EwsEventSide(EwsSide):
+    """The calendars of a mailbox."""
+
+    kind = Kind.EVENT
+    steps = frozenset({EXCEPTIONS})
+
+    def project(self, item: Item) -> Event:
+        assert isinstance(item, Event)
+        return project_event(item, self.home)
+
+    def _paths(self) -> list[Element]:
+        return event_paths()
+
+    def _item(self, native: Native) -> Event:
+        return read_event(native, self.home)
+
+    def _uid(self, element: Element) -> str:
+        return text(element, "UID") or uid_from_global_object_id(element)
+
+    def _uid_term(self, uid: str) -> Element:
+        return global_object_id_term(uid)
+
+    def _complete(self, found: dict[str, Native | SideError]) -> dict[str, Native | SideError]:
+        """Series with their modified occurrences, all of them in as few requests as possible."""
+        wanted = [
+            (id, operations.item_id(reference.get("Id", "")))
+            for id, native in found.items()
+            if isinstance(native, Native)
+            for each in children(native.item, "ModifiedOccurrences")
+            if (reference := child(each, "ItemId")) is not None
+        ]
+        answers = operations.get_items(self.connection, [each for _, each in wanted], occurrence_paths())
+        parts: dict[str, list[Element]] = {}
+        for (id, _), answer in zip(wanted, answers, strict=True):
+            if isinstance(answer, Gone):
+                found[id] = ChangedMeanwhile(_VANISHED)
+            elif isinstance(answer, SideError):
+                found[id] = answer
+            else:
+                parts.setdefault(id, []).append(answer)
+        for id, some in parts.items():
+            native = found[id]
+            if isinstance(native, Native):
+                found[id] = replace(native, occurrences=tuple(some))
+        return found
+
+    def create(self, creations: Sequence[Creation]) -> list[WriteResult]:
+        """CreateItem, then the exceptions of the series among them."""
+        results = self._create_all(creations, [self._new(each) for each in creations])
+        masters = {at: self.project(each.item) for at, each in enumerate(creations)}
+        series = {}
+        for at, (creation, result) in enumerate(zip(creations, results, strict=True)):
+            if isinstance(result, Written) and (steps := steps_between(None, masters[at])):
+                native = Native(self._stand_in(result, creation, masters[at]))
+                series[at] = SeriesWrite(native, masters[at], steps)
+        return self._with_exceptions(results, series, {}, masters)
+
+    def _new(self, creation: Creation) -> Element | SideError:
+        assert isinstance(creation.item, Event)
+        try:
+            return new_event(creation.item, creation.uid, creation.own_id, self.home)
+        except SideError as problem:
+            return problem
+
+    def _stand_in(self, written: Written, creation: Creation, master: Event) -> Element:
+        """What has to be known of a series that was just created to address its occurrences."""
+        item = new_event(master, creation.uid, creation.own_id, self.home)
+        item.insert(0, t("ItemId", Id=written.id, ChangeKey=written.revision))
+        item.insert(1, t("ParentFolderId", Id=creation.folder))
+        return item
+
+    def update(self, updates: Sequence[Update]) -> list[WriteResult]:
+        """UpdateItem on single events and masters, then on the exceptions.
+
+        A new time or pattern resets a series in Exchange, exceptions included; so does bringing back a deleted date,
+        for which there is no other way. The exceptions are then compared with what is left, and written again.
+        """
+        plans = [self._plan(each) for each in updates]
+        masters = {at: (plan.update, plan.changes) for at, plan in enumerate(plans) if isinstance(plan, _Plan)}
+        results: list[WriteResult] = [each if isinstance(each, SideError) else Written("") for each in plans]
+        for at, result in self._update_masters(masters).items():
+            results[at] = result
+        done = {
+            at: plan for at, plan in enumerate(plans) if isinstance(plan, _Plan) and isinstance(results[at], Written)
+        }
+        series, lost = self._series(done, results)
+        return self._with_exceptions(results, series, lost, {at: plan.master for at, plan in done.items()})
+
+    def _plan(self, update: Update) -> _Plan | SideError:
+        before, after = update.object.item, update.item
+        assert isinstance(before, Event)
+        assert isinstance(after, Event)
+        fields = {path[0] for path in update.changed}
+        master = self.project(after)
+        keys = frozenset(path[1] for path in update.changed if path[0] == EXCEPTIONS)
+        steps = steps_between(before, master, keys) if master.recurrence else []
+        reset = master.recurrence is not None and (bool(fields & _TIME_FIELDS) or _undeletes(before, steps))
+        if reset:
+            fields |= _TIME_FIELDS
+        try:
+            changes = event_changes(before, after, fields, self.home)
+        except SideError as problem:
+            return problem
+        return _Plan(update, master, changes, steps, reset)
+
+    def _series(
+        self, plans: Mapping[int, _Plan], results: Sequence[WriteResult]
+    ) -> tuple[dict[int, SeriesWrite], dict[int, _Failures]]:
+        """What is to be done to the exceptions after the masters were written, and where that can't be known."""
+        ids = {at: result.id for at in plans if plans[at].reset and isinstance(result := results[at], Written)}
+        fresh = self._load_again(list(ids.values()))
+        series, lost = {}, {}
+        for at, plan in plans.items():
+            native, steps = plan.update.object.source, plan.steps
+            if plan.reset:
+                native = fresh.get(ids[at], Gone(_VANISHED))
+                if isinstance(native, SideError):
+                    lost[at] = {moment_key(each.original): native for each in plan.master.exceptions}
+                    continue
+                steps = steps_between(self._item(native), plan.master)
+            if steps:
+                series[at] = SeriesWrite(native, plan.master, steps, guarded=not plan.changes)
+        return series, lost
+
+    def _load_again(self, ids: Sequence[str]) -> Mapping[str, Native | SideError]:
+        try:
+            return self._load(ids)
+        except SideError as problem:
+            return dict.fromkeys(ids, problem)
+
+    def _with_exceptions(
+        self,
+        results: list[WriteResult],
+        series: Mapping[int, SeriesWrite],
+        lost: Mapping[int, _Failures],
+        masters: Mapping[int, Event],
+    ) -> list[WriteResult]:
+        """The results with what became of the exceptions. A series that had some written has a revision that no answer
+        named."""
+        failures = dict(zip(series, self._write_series(list(series.values())), strict=True)) | dict(lost)
+        for at, problems in failures.items():
+            written = results[at]
+            assert isinstance(written, Written)
+            unwritten = {path for path in elements(masters[at]) if path[0] == EXCEPTIONS and path[1] in problems}
+            unwritten |= {(EXCEPTIONS, key) for key in problems}
+            results[at] = Written(written.id, "", frozenset(unwritten), next(iter(problems.values()), None))
+        return results
+
+    def _write_series(self, series: Sequence[SeriesWrite]) -> list[_Failures]:
+        try:
+            return occurrences.write(self.connection, series, self.home)
+        except SideError as problem:
+            # The series themselves are written; that must not be lost for the sake of their exceptions.
+            return [{step.key: problem for step in each.steps} for each in series]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    update: Update
+    master: Event
+    changes: list[Element]
+    steps: list[Step]
+    reset: bool
+
+
+def _undeletes(before: Event, steps: Sequence[Step]) -> bool:
+    deleted = {moment_key(each.original) for each in before.exceptions if each.deleted}
+    return any(step.key in deleted and not step.deleted for step in steps)

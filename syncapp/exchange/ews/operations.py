@@ -1,0 +1,326 @@
+"""The operations of EWS that the connector uses, one function each: typed arguments in, elements or errors out.
+
+Batched operations answer per item. Every calendar write states that nothing is mailed (``_SILENT``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, TypeVar
+
+from syncapp.exchange.ews.connection import Connection, raise_for_all
+from syncapp.exchange.ews.errors import error_of_message
+from syncapp.exchange.ews.xml import MESSAGES, Element, child, local, m, t
+from syncapp.items.values import Kind
+from syncapp.side import Gone, SideError, Unreachable
+
+SYNC_PAGE = 512
+"""MS-OXWSSYNC section 3.1.4.2.3.3, MaxSyncChangesReturnedType: the most changes that one answer may hold."""
+_FIND_PAGE = 1000
+_READ_BATCH = 50
+_WRITE_BATCH = 50
+_SILENT = "SendToNone"
+
+ITEM_TYPE = {Kind.EVENT: "CalendarItem", Kind.CONTACT: "Contact"}
+"""The element in which an item of a kind comes and goes."""
+
+Given = TypeVar("Given")
+Answer = Element | SideError
+
+
+@dataclass(frozen=True)
+class SyncPage:
+    """One answer of SyncFolderItems: the ItemIds by what happened, the next state, and whether that was all."""
+
+    changed: tuple[tuple[str, str], ...]
+    gone: tuple[str, ...]
+    state: str
+    last: bool
+
+
+@dataclass(frozen=True)
+class ItemChange:
+    """The changes to one item: its id and change key, and SetItemField and DeleteItemField elements."""
+
+    id: str
+    change_key: str
+    updates: Sequence[Element]
+
+
+def folder_id(folder: str) -> Element:
+    """The id of a folder that has been read."""
+    return t("FolderId", Id=folder)
+
+
+def distinguished(name: str) -> Element:
+    """The id of a folder that every mailbox has, as ``calendar``."""
+    return t("DistinguishedFolderId", Id=name)
+
+
+def item_id(id: str, change_key: str = "") -> Element:
+    """The id of an item, with the revision that it shall have if that is given."""
+    return t("ItemId", Id=id, ChangeKey=change_key) if change_key else t("ItemId", Id=id)
+
+
+def occurrence_id(master: str, index: int) -> Element:
+    """The id of the occurrence with this number in its series, from 1."""
+    return t("OccurrenceItemId", RecurringMasterId=master, InstanceIndex=str(index))
+
+
+# Folders ---------------------------------------------------------------------------------------------------------
+
+
+def get_folders(connection: Connection, ids: Sequence[Element], paths: Sequence[Element]) -> list[Answer]:
+    """Each folder's element or its error."""
+    shape = m("FolderShape", t("BaseShape", "IdOnly"), t("AdditionalProperties", *paths) if paths else None)
+    messages = connection.ask(m("GetFolder", shape, m("FolderIds", *ids)))
+    return _answers(messages, len(ids), _first_in("Folders"))
+
+
+def find_folders(connection: Connection, root: Element, paths: Sequence[Element]) -> list[Element]:
+    """Every folder below ``root``, at any depth."""
+    found: list[Element] = []
+    while True:
+        view = m(
+            "IndexedPageFolderView", MaxEntriesReturned=str(_FIND_PAGE), Offset=str(len(found)), BasePoint="Beginning"
+        )
+        shape = m("FolderShape", t("BaseShape", "IdOnly"), t("AdditionalProperties", *_copies(paths)))
+        request = m("FindFolder", shape, view, m("ParentFolderIds", deepcopy(root)), Traversal="Deep")
+        (page,) = _checked(connection.ask(request), 1)
+        folders, last = _page(page, "Folders")
+        found += folders
+        if last or not folders:
+            return found
+
+
+# Items -----------------------------------------------------------------------------------------------------------
+
+
+def sync_items(connection: Connection, kind: Kind, folder: str, state: str) -> SyncPage:
+    """What happened in a folder since ``state`` ("" lists everything), ids only, to items of this kind.
+
+    A folder of contacts holds distribution lists as well, which are none. What was deleted has no type any more.
+
+    Raises ``TokenLost`` and ``Gone``.
+    """
+    request = m(
+        "SyncFolderItems",
+        m("ItemShape", t("BaseShape", "IdOnly")),
+        m("SyncFolderId", folder_id(folder)),
+        m("SyncState", state) if state else None,
+        m("MaxChangesReturned", str(SYNC_PAGE)),
+    )
+    (message,) = _checked(connection.ask(request), 1)
+    changed, gone = [], []
+    for change in message.iterfind(f"{{{MESSAGES}}}Changes/*"):
+        if local(change) == "Delete":
+            gone.append(_id_in(change)[0])
+        elif local(change) in ("Create", "Update") and len(change) and local(change[0]) == ITEM_TYPE[kind]:
+            changed.append(_id_in(change[0]))
+    return SyncPage(
+        tuple(changed),
+        tuple(gone),
+        message.findtext(f"{{{MESSAGES}}}SyncState") or "",
+        message.findtext(f"{{{MESSAGES}}}IncludesLastItemInRange") in ("true", "1"),
+    )
+
+
+def _id_in(element: Element) -> tuple[str, str]:
+    found = child(element, "ItemId")
+    if found is None:
+        raise Unreachable("Exchange reported a change without saying of which item.")
+    return found.get("Id", ""), found.get("ChangeKey", "")
+
+
+def get_items(connection: Connection, ids: Sequence[Element], paths: Sequence[Element]) -> list[Answer]:
+    """Each item's element or its error, bodies as text. No ``paths`` asks for ids and change keys only."""
+    found: list[Answer] = []
+    for batch in _batches(ids, _READ_BATCH):
+        body = t("BodyType", "Text") if paths else None
+        properties = t("AdditionalProperties", *_copies(paths)) if paths else None
+        shape = m("ItemShape", t("BaseShape", "IdOnly"), body, properties)
+        messages = connection.ask(m("GetItem", shape, m("ItemIds", *batch)))
+        found += _answers(messages, len(batch), _first_in("Items"))
+    return found
+
+
+def find_items(
+    connection: Connection, folders: Sequence[Element], restriction: Element, paths: Sequence[Element]
+) -> list[Element]:
+    """The items in any of ``folders`` that fit ``restriction``; a folder that vanished meanwhile holds none."""
+
+    def ask(wanted: Sequence[Element], offset: int) -> list[Element]:
+        view = m("IndexedPageItemView", MaxEntriesReturned=str(_FIND_PAGE), Offset=str(offset), BasePoint="Beginning")
+        shape = m("ItemShape", t("BaseShape", "IdOnly"), t("AdditionalProperties", *_copies(paths)))
+        where = m("Restriction", deepcopy(restriction))
+        request = m("FindItem", shape, view, where, m("ParentFolderIds", *_copies(wanted)), Traversal="Shallow")
+        return _counted(connection.ask(request), len(wanted))
+
+    found: list[Element] = []
+    for folder, message in zip(folders, ask(folders, 0), strict=True):
+        offset = 0
+        while not isinstance(problem := error_of_message(message), Gone):
+            if problem:
+                raise problem
+            items, last = _page(message, "Items")
+            found += items
+            offset += len(items)
+            if last or not items:
+                break
+            (message,) = ask([folder], offset)
+    return found
+
+
+def view_calendar(connection: Connection, folder: str, begin: str, end: str, paths: Sequence[Element]) -> list[Element]:
+    """The single events and occurrences in a calendar that touch the time from ``begin`` to ``end``."""
+    shape = m("ItemShape", t("BaseShape", "IdOnly"), t("AdditionalProperties", *_copies(paths)))
+    view = m("CalendarView", StartDate=begin, EndDate=end)
+    request = m("FindItem", shape, view, m("ParentFolderIds", folder_id(folder)), Traversal="Shallow")
+    (page,) = _checked(connection.ask(request), 1)
+    return _page(page, "Items")[0]
+
+
+def create_items(connection: Connection, kind: Kind, folder: str, items: Sequence[Element]) -> list[Answer]:
+    """Create items in a folder: each one's element with its id, or its error."""
+    silent = {"SendMeetingInvitations": _SILENT} if kind is Kind.EVENT else {}
+
+    def send(batch: Sequence[Element]) -> list[Answer]:
+        request = m("CreateItem", m("SavedItemFolderId", folder_id(folder)), m("Items", *batch), **silent)
+        return _answers(connection.tell(request), len(batch), _first_in("Items"))
+
+    return write_in_batches(items, send)
+
+
+def update_items(connection: Connection, kind: Kind, changes: Sequence[ItemChange]) -> list[Answer]:
+    """Change items that still have the change key named: each one's element with its id, or its error."""
+    silent = {"SendMeetingInvitationsOrCancellations": _SILENT} if kind is Kind.EVENT else {}
+
+    def send(batch: Sequence[ItemChange]) -> list[Answer]:
+        elements = [t("ItemChange", item_id(each.id, each.change_key), t("Updates", *each.updates)) for each in batch]
+        request = m(
+            "UpdateItem",
+            m("ItemChanges", *elements),
+            ConflictResolution="NeverOverwrite",
+            MessageDisposition="SaveOnly",
+            **silent,
+        )
+        return _answers(connection.tell(request), len(batch), _first_in("Items"))
+
+    return write_in_batches(changes, send)
+
+
+def delete_items(connection: Connection, kind: Kind, ids: Sequence[str]) -> list[SideError | None]:
+    """Move items to the bin, or take occurrences out of their series: each one's error, or None."""
+    silent = {"SendMeetingCancellations": _SILENT} if kind is Kind.EVENT else {}
+
+    def send(batch: Sequence[str]) -> list[SideError | None]:
+        request = m("DeleteItem", m("ItemIds", *map(item_id, batch)), DeleteType="MoveToDeletedItems", **silent)
+        return [error_of_message(each) for each in _counted(connection.tell(request), len(batch))]
+
+    return write_in_batches(ids, send)
+
+
+def move_items(connection: Connection, ids: Sequence[Element], target: Element) -> list[Answer]:
+    """Move items to a folder: each one's element with its new id, or its error."""
+
+    def send(batch: Sequence[Element]) -> list[Answer]:
+        request = m("MoveItem", m("ToFolderId", deepcopy(target)), m("ItemIds", *batch), m("ReturnNewItemIds", "true"))
+        return _answers(connection.tell(request), len(batch), _first_in("Items"))
+
+    return write_in_batches(ids, send)
+
+
+# Attachments -----------------------------------------------------------------------------------------------------
+
+
+def get_attachments(connection: Connection, ids: Sequence[str]) -> list[Answer]:
+    """Each attachment's element with its content, or its error."""
+    found: list[Answer] = []
+    for batch in _batches(ids, _READ_BATCH):
+        wanted = m("AttachmentIds", *(t("AttachmentId", Id=each) for each in batch))
+        found += _answers(connection.ask(m("GetAttachment", wanted)), len(batch), _first_in("Attachments"))
+    return found
+
+
+def create_attachment(connection: Connection, parent: str, attachment: Element) -> str:
+    """Attach something to an item; the item's new change key ("" if the server does not say)."""
+    request = m("CreateAttachment", m("ParentItemId", Id=parent), m("Attachments", attachment))
+    (message,) = _checked(connection.tell(request), 1)
+    return next((each.get("RootItemChangeKey", "") for each in message.iterfind(".//{*}AttachmentId")), "")
+
+
+def delete_attachments(connection: Connection, ids: Sequence[str]) -> str:
+    """Remove attachments of one item; the item's new change key ("" if the server does not say)."""
+    request = m("DeleteAttachment", m("AttachmentIds", *(t("AttachmentId", Id=each) for each in ids)))
+    messages = _checked(connection.tell(request), len(ids))
+    found = [each.get("RootItemChangeKey", "") for message in messages for each in message.iterfind(".//{*}RootItemId")]
+    return found[-1] if found else ""
+
+
+# Answers ---------------------------------------------------------------------------------------------------------
+
+
+def write_in_batches(given: Sequence[Given], send: Callable[[Sequence[Given]], list[Any]]) -> list[Any]:
+    """Answers of a write that takes several requests.
+
+    An error of a whole request goes up if nothing was answered yet; else the items without an answer carry it.
+    """
+    found: list[Any] = []
+    for batch in _batches(given, _WRITE_BATCH):
+        try:
+            found += send(batch)
+        except SideError as problem:
+            if not found:
+                raise
+            return found + [problem] * (len(given) - len(found))
+    return found
+
+
+def _batches(given: Sequence[Given], size: int) -> Iterable[Sequence[Given]]:
+    rest = iter(given)
+    while batch := list(islice(rest, size)):
+        yield batch
+
+
+def _counted(messages: list[Element], expected: int) -> list[Element]:
+    """The messages, one per thing asked for. A lone error stands for all (the request itself was refused)."""
+    if len(messages) == 1 and expected > 1 and (problem := error_of_message(messages[0])):
+        raise problem
+    if len(messages) != expected:
+        raise Unreachable("Exchange answered for another number of items than it was asked for.")
+    return messages
+
+
+def _checked(messages: list[Element], expected: int) -> list[Element]:
+    raise_for_all(messages)
+    return _counted(messages, expected)
+
+
+def _answers(messages: list[Element], expected: int, content: Callable[[Element], Element]) -> list[Answer]:
+    return [error_of_message(each) or content(each) for each in _counted(messages, expected)]
+
+
+def _first_in(name: str) -> Callable[[Element], Element]:
+    def content(message: Element) -> Element:
+        found = message.find(f"{{{MESSAGES}}}{name}")
+        if found is None or not len(found):
+            raise Unreachable("Exchange reported a success without saying of what.")
+        return found[0]
+
+    return content
+
+
+def _page(message: Element, name: str) -> tuple[list[Element], bool]:
+    root = message.find(f"{{{MESSAGES}}}RootFolder")
+    if root is None:
+        raise Unreachable("Exchange answered a search without a result.")
+    found = child(root, name)
+    return ([] if found is None else list(found)), root.get("IncludesLastItemInRange", "true") in ("true", "1")
+
+
+def _copies(elements: Iterable[Element]) -> list[Element]:
+    """An element can stand in one request only."""
+    return [deepcopy(each) for each in elements]

@@ -1,0 +1,97 @@
+"""Which properties are asked for, and how one is set or cleared in an UpdateItem request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from syncapp.exchange.ews.native import OWN_ID_NAME, UID_NAME, global_object_id_path, own_path, prefix_path
+from syncapp.exchange.ews.xml import Element, t
+
+_ITEM = ("ParentFolderId", "ItemClass", "Subject", "Sensitivity", "Body", "Attachments", "Categories", "Importance")
+_CALENDAR_ITEM = (*_ITEM, "ReminderIsSet", "ReminderMinutesBeforeStart")
+_CALENDAR = (
+    "UID", "Start", "End", "IsAllDayEvent", "LegacyFreeBusyStatus", "Location", "IsMeeting", "IsCancelled",
+    "CalendarItemType", "MyResponseType", "Organizer", "RequiredAttendees", "OptionalAttendees", "Resources",
+    "Recurrence", "ModifiedOccurrences", "DeletedOccurrences", "StartTimeZone", "EndTimeZone",
+)  # fmt: skip
+_OCCURRENCE = (
+    "UID", "Start", "End", "OriginalStart", "IsAllDayEvent", "LegacyFreeBusyStatus", "Location", "CalendarItemType",
+)  # fmt: skip
+_CONTACT = (
+    "FileAs", "DisplayName", "GivenName", "Initials", "MiddleName", "Nickname", "CompanyName", "AssistantName",
+    "Birthday", "BusinessHomePage", "Children", "Department", "Generation", "JobTitle", "Manager", "Mileage",
+    "OfficeLocation", "PostalAddressIndex", "Profession", "SpouseName", "Surname", "WeddingAnniversary", "HasPicture",
+)  # fmt: skip
+
+EMAIL_KEYS = ("EmailAddress1", "EmailAddress2", "EmailAddress3")
+PHONE_KEYS = {
+    "work": "BusinessPhone", "work-2": "BusinessPhone2", "home": "HomePhone", "home-2": "HomePhone2",
+    "mobile": "MobilePhone", "work-fax": "BusinessFax", "home-fax": "HomeFax", "other-fax": "OtherFax",
+    "pager": "Pager", "car": "CarPhone", "isdn": "Isdn", "main": "PrimaryPhone", "assistant": "AssistantPhone",
+    "callback": "Callback", "company": "CompanyMainPhone", "radio": "RadioPhone", "telex": "Telex",
+    "tty": "TtyTddPhone", "other": "OtherTelephone",
+}  # fmt: skip
+"""The label of a neutral phone and the key of its slot in Exchange."""
+ADDRESS_KEYS = {"work": "Business", "home": "Home", "other": "Other"}
+ADDRESS_PARTS = {
+    "street": "Street", "city": "City", "region": "State", "country": "CountryOrRegion", "postal_code": "PostalCode",
+}  # fmt: skip
+_IM_KEYS = ("ImAddress1", "ImAddress2", "ImAddress3")
+
+
+def path(uri: str) -> Element:
+    """The path of a property with a name of its own, as ``calendar:Start``."""
+    return t("FieldURI", FieldURI=uri)
+
+
+def indexed(uri: str, key: str) -> Element:
+    """The path of one slot, as the e-mail address with the key EmailAddress1."""
+    return t("IndexedFieldURI", FieldURI=uri, FieldIndex=key)
+
+
+def event_paths() -> list[Element]:
+    """What is read of an event: all that we map, and what tells that anything else changed."""
+    return [
+        *_paths("item", _CALENDAR_ITEM),
+        *_paths("calendar", _CALENDAR),
+        own_path(OWN_ID_NAME),
+        global_object_id_path(),
+    ]
+
+
+def occurrence_paths() -> list[Element]:
+    """What is read of a modified occurrence."""
+    return [*_paths("item", _CALENDAR_ITEM), *_paths("calendar", _OCCURRENCE)]
+
+
+def contact_paths() -> list[Element]:
+    """What is read of a contact."""
+    slots = [indexed("contacts:EmailAddress", key) for key in EMAIL_KEYS]
+    slots += [indexed("contacts:PhoneNumber", key) for key in PHONE_KEYS.values()]
+    slots += [indexed("contacts:ImAddress", key) for key in _IM_KEYS]
+    slots += [
+        indexed(f"contacts:PhysicalAddress:{part}", key)
+        for key in ADDRESS_KEYS.values()
+        for part in ADDRESS_PARTS.values()
+    ]
+    own = [own_path(OWN_ID_NAME), own_path(UID_NAME), prefix_path()]
+    return [*_paths("item", _ITEM), *_paths("contacts", _CONTACT), *slots, *own]
+
+
+def found_paths() -> list[Element]:
+    """What a search brings of each object."""
+    return [path("item:ParentFolderId"), own_path(OWN_ID_NAME), own_path(UID_NAME), global_object_id_path()]
+
+
+def _paths(prefix: str, names: Iterable[str]) -> list[Element]:
+    return [path(f"{prefix}:{name}") for name in names]
+
+
+def set_field(where: Element, item: str, value: Element) -> Element:
+    """A change that sets one property; ``item`` names the type of item, ``value`` is the property's element."""
+    return t("SetItemField", where, t(item, value))
+
+
+def clear_field(where: Element) -> Element:
+    """A change that removes one property."""
+    return t("DeleteItemField", where)

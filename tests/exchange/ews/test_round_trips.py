@@ -1,0 +1,158 @@
+"""What goes to Exchange and comes back is what ``project`` said, whatever the item, and every request is valid."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime, time
+
+import pytest
+from dateutil.rrule import rrulestr  # type: ignore[import-untyped]
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from syncapp.exchange.ews import patterns
+from syncapp.exchange.ews.contacts import contact_changes, new_contact, project_contact, read_contact
+from syncapp.exchange.ews.events import event_changes, new_event, project_event, read_event
+from syncapp.exchange.ews.native import Native
+from syncapp.exchange.ews.operations import ItemChange, item_id
+from syncapp.exchange.ews.patterns import holdable
+from syncapp.exchange.ews.recurrence import read_recurrence, recurrence_element
+from syncapp.exchange.ews.xml import Element, m, t
+from syncapp.items import Contact, Item
+from syncapp.items.elements import elements
+from syncapp.items.event import Event
+from syncapp.items.values import Photo, Recurrence
+from syncapp.side import Refused
+from tests.exchange.ews import wire
+from tests.exchange.ews.schema import assert_valid
+from tests.items import strategies
+
+homes = st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Pacific/Auckland", "Asia/Kolkata"])
+
+
+def normal(item: Item) -> dict[tuple[str, ...], str]:
+    return {path: part.normal for path, part in elements(item).items()}
+
+
+def create_request(item: Element) -> Element:
+    silent = {"SendMeetingInvitations": "SendToNone"} if item.tag.endswith("CalendarItem") else {}
+    return m("CreateItem", m("SavedItemFolderId", t("FolderId", Id="AAA=")), m("Items", item), **silent)
+
+
+def update_request(changes: list[Element]) -> Element:
+    change = ItemChange("AAA=", "BBB=", changes)
+    element = t("ItemChange", item_id(change.id, change.change_key), t("Updates", *changes))
+    return m("UpdateItem", m("ItemChanges", element), ConflictResolution="NeverOverwrite")
+
+
+@given(strategies.events(), homes)
+@settings(deadline=None)
+def test_an_event_comes_back_as_projected(event: Event, home: str) -> None:
+    projected = project_event(event, home)
+    try:
+        request = new_event(event, "uid", "own.1", home)
+    except Refused:
+        return
+    assert_valid(create_request(request))
+    found = read_event(wire.series_of(projected, home), home)
+    assert normal(found) == normal(projected)
+
+
+@given(strategies.events(), homes)
+@settings(deadline=None)
+def test_projecting_twice_changes_nothing(event: Event, home: str) -> None:
+    once = project_event(event, home)
+    try:
+        new_event(event, "uid", "own.1", home)
+    except Refused:
+        return
+    assert normal(project_event(once, home)) == normal(once)
+
+
+@given(strategies.events(), strategies.events(), homes)
+@settings(deadline=None)
+def test_an_updated_event_comes_back_as_projected(before: Event, after: Event, home: str) -> None:
+    try:
+        stored = wire.stored(new_event(before, "uid", "own.1", home))
+        held = read_event(Native(stored), home)
+        fields = {path[0] for path in normal(held).keys() | normal(after).keys()} | {
+            "start",
+            "end",
+            "title",
+            "location",
+        }
+        changes = event_changes(
+            held, after, fields | {"description", "reminder", "busy", "privacy", "categories"}, home
+        )
+    except Refused:
+        return
+    assert_valid(update_request(changes))
+    found = read_event(Native(wire.apply(stored, changes)), home)
+    expected = replace(project_event(after, home), exceptions=())
+    assert normal(found) == normal(expected)
+
+
+patterns_of = st.builds(
+    Recurrence,
+    frequency=strategies.frequencies,
+    interval=st.integers(1, 12),
+    weekdays=st.sets(strategies.weekdays, max_size=3).map(tuple),
+    month_days=st.sets(st.integers(-2, 31).filter(bool), max_size=2).map(tuple),
+    months=st.sets(st.integers(1, 12), max_size=1).map(tuple),
+    positions=st.sets(st.sampled_from([1, 2, 3, 4, -1]), max_size=1).map(tuple),
+    week_start=st.sampled_from(["MO", "SU"]),
+)
+
+
+@given(patterns_of, st.dates(date(2000, 1, 1), date(2030, 12, 31)))
+@settings(deadline=None, max_examples=400)
+def test_a_held_pattern_falls_on_the_days_of_the_one_that_was_given(rule: Recurrence, first: date) -> None:
+    try:
+        held = holdable(rule, first)
+    except Refused:
+        return
+    again = read_recurrence(recurrence_element(held, first), first)
+    assert again == held
+    parts = [f"FREQ={rule.frequency}", f"INTERVAL={rule.interval}", f"WKST={rule.week_start}"]
+    parts += [f"BYDAY={','.join(f'{each.ordinal or str()}{each.day}' for each in rule.weekdays)}"] * bool(rule.weekdays)
+    for name in ("month_days", "months", "positions"):
+        values = getattr(rule, name)
+        key = {"month_days": "BYMONTHDAY", "months": "BYMONTH", "positions": "BYSETPOS"}[name]
+        parts += [f"{key}={','.join(map(str, values))}"] * bool(values)
+    oracle = iter(rrulestr(";".join(parts), dtstart=datetime.combine(first, time())))
+    expected = [next(oracle).date() for _ in range(6)]
+    mine = patterns.days(held, first)
+    assert [next(mine) for _ in range(6)] == expected
+
+
+@given(strategies.contacts, homes)
+@settings(deadline=None)
+def test_a_contact_comes_back_as_projected(contact: Contact, home: str) -> None:
+    projected = project_contact(contact)
+    request = new_contact(contact, contact.uid, "own.1")
+    assert_valid(create_request(request))
+    item = wire.stored(request)
+    native = wire.with_photo(item, contact.photo.data) if contact.photo and contact.photo.data else Native(item)
+    if contact.photo and not contact.photo.data:
+        projected = replace(projected, photo=None)
+    assert normal(read_contact(native, home)) == normal(projected)
+
+
+@given(strategies.contacts, strategies.contacts, homes)
+@settings(deadline=None)
+def test_an_updated_contact_comes_back_as_projected(before: Contact, after: Contact, home: str) -> None:
+    stored = wire.stored(new_contact(before, "uid", "own.1"))
+    changed = {path[0] for path in normal(before).keys() | normal(after).keys()}
+    changes = contact_changes(Native(stored), after, changed)
+    assume(changes)
+    assert_valid(update_request(changes))
+    found = read_contact(Native(wire.apply(stored, changes)), home)
+    expected = replace(project_contact(after), photo=None)
+    assert normal(found) == normal(expected)
+
+
+@pytest.mark.parametrize("data", [b"\x89PNG\r\n\x1a\n.", b"GIF89a", b"RIFF....WEBP", b"\xff\xd8"])
+def test_a_picture_says_itself_what_it_is(data: bytes) -> None:
+    projected = project_contact(Contact(photo=Photo(data, "image/x-unknown"))).photo
+    assert projected is not None
+    assert projected.media_type in ("image/png", "image/gif", "image/webp", "image/jpeg")
