@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -74,7 +75,8 @@ class Object:
     ``source`` is the native object, needed to patch it and kept in history (``Side.pack``). ``whole`` is the content of
     the whole object, fields that the other side can't hold included and what a server touches by itself (times of
     modification, change keys) left out: equal means that nobody changed anything. ``own_id`` is the id that we gave it
-    when we created it ("" if we did not); on Nextcloud that is the last part of its href.
+    when we created it ("" if we did not); on Nextcloud that is the last part of its href. ``modified`` is the server's time
+    of the last modification if it is known; it settles conflicts in pairings where the latest wins, and nothing else.
     """
 
     id: str
@@ -86,6 +88,7 @@ class Object:
     own_id: str = ""
     in_bin: bool = False
     source: Any = None
+    modified: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,12 @@ class Deletion:
 
 
 class SideError(Exception):
-    """Something that a side could not do. ``str()`` is a sentence for a person and holds no personal content."""
+    """Something that a side could not do. ``str()`` is a sentence for a person and holds no personal content.
+
+    ``side`` says which side it was, where that was noted (jobs wrap the sides that they build).
+    """
+
+    side: SideName | None = None
 
 
 @dataclass(eq=False)

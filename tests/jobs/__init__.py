@@ -1,1 +1,1 @@
-"""Tests."""
+"""What workers do."""

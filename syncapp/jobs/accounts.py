@@ -1,0 +1,180 @@
+"""Service accounts: those of the file, which of them serves whom, and the slots that bound their use."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Count, Q
+
+from syncapp.models import AccountSlot, Enrollment, ServerRest, ServiceAccount
+
+# The file ----------------------------------------------------------------------------------------------------------
+
+
+class WrongFile(Exception):
+    """The service accounts file can't be used. ``str()`` is a sentence for the admin."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One entry of the file."""
+
+    name: str
+    endpoint: str
+    auth_type: str
+    username: str
+    password: str
+    max_connections: int
+
+
+_KEYS = {"Name", "Endpoint", "AuthType", "Username", "Password", "MaxConnections"}
+_MOST_BYTES = 1_000_000
+
+
+def read_file(path: Path) -> list[Listed]:
+    """The accounts in the file; none when there is no file. Raises ``WrongFile``."""
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise WrongFile(f"{path.name} is too large to be a list of service accounts.")
+        entries = json.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise WrongFile(f"{path.name} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise WrongFile(f"{path.name} is not valid JSON.") from error
+    if not isinstance(entries, list):
+        raise WrongFile(f'{path.name} must hold a list: [{{"Username": "...", "Password": "..."}}].')
+    found = [_listed(path.name, number, entry) for number, entry in enumerate(entries, start=1)]
+    names = [account.name for account in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise WrongFile(f'{path.name} names the account "{name}" more than once; give each a Name of its own.')
+    return found
+
+
+def _listed(file: str, number: int, entry: Any) -> Listed:
+    place = f"Entry {number} of {file}"
+    if not isinstance(entry, dict):
+        raise WrongFile(f"{place} is not an object in curly brackets.")
+    if unknown := sorted(set(entry) - _KEYS):
+        raise WrongFile(
+            f'{place} has a key "{unknown[0]}" that means nothing here; known are {", ".join(sorted(_KEYS))}.'
+        )
+    for key in ("Username", "Password"):
+        if not isinstance(entry.get(key), str) or not entry[key]:
+            raise WrongFile(f"{place} has no {key}.")
+    endpoint = str(entry.get("Endpoint") or settings.EXCHANGE_URL)
+    _check_endpoint(place, endpoint)
+    auth_type = str(entry.get("AuthType") or ServiceAccount.AuthType.BASIC).lower()
+    if auth_type not in ServiceAccount.AuthType.values:
+        raise WrongFile(f"{place} has an AuthType that is neither basic nor ntlm.")
+    connections = entry.get("MaxConnections", 8)
+    if not isinstance(connections, int) or not 1 <= connections <= 100:
+        raise WrongFile(f"{place} has a MaxConnections that is not a number from 1 to 100.")
+    name = str(entry.get("Name") or entry["Username"])
+    return Listed(name, endpoint, auth_type, entry["Username"], entry["Password"], connections)
+
+
+def _check_endpoint(place: str, endpoint: str) -> None:
+    if not endpoint:
+        raise WrongFile(f"{place} has no Endpoint, and EXCHANGE_URL in .env is empty, too.")
+    parts = urlsplit(endpoint)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise WrongFile(f"{place} has an Endpoint that is not an address beginning with https://.")
+    if parts.scheme == "http" and not settings.ALLOW_HTTP:
+        raise WrongFile(f"{place} has an Endpoint that begins with http://, which would send the password in clear.")
+
+
+@transaction.atomic
+def import_accounts(listed: list[Listed]) -> None:
+    """Make the accounts of origin "file" those that are listed; one that is no longer listed is switched off.
+
+    A new password or endpoint ends the account's rest: it is tried at once.
+    """
+    origin = ServiceAccount.Origin.FILE
+    for entry in listed:
+        account = ServiceAccount.objects.filter(name=entry.name).first() or ServiceAccount(name=entry.name)
+        values = {
+            "endpoint": entry.endpoint,
+            "auth_type": entry.auth_type,
+            "username": entry.username,
+            "password": entry.password,
+            "max_connections": entry.max_connections,
+            "origin": origin,
+            "enabled": True,
+        }
+        changed = account.pk is None or any(getattr(account, key) != value for key, value in values.items())
+        if changed:
+            for key, value in values.items():
+                setattr(account, key, value)
+            account.rests_until, account.failures = None, 0
+            account.save()
+            make_slots(account)
+    ServiceAccount.objects.filter(origin=origin).exclude(name__in=[entry.name for entry in listed]).update(
+        enabled=False
+    )
+
+
+def make_slots(account: ServiceAccount) -> None:
+    """As many slots as the account may have connections."""
+    account.slots.filter(number__gt=account.max_connections).delete()
+    there = set(account.slots.values_list("number", flat=True))
+    AccountSlot.objects.bulk_create(
+        AccountSlot(account=account, number=number)
+        for number in range(1, account.max_connections + 1)
+        if number not in there
+    )
+
+
+# Choice ------------------------------------------------------------------------------------------------------------
+
+
+def usable(now: dt.datetime) -> list[ServiceAccount]:
+    """The accounts that may be used now, those with the most free slots first."""
+    resting = ServerRest.objects.filter(until__gt=now).values("server")
+    free = Count("slots", filter=Q(slots__owner="") | Q(slots__until__lt=now) | Q(slots__until=None))
+    accounts = ServiceAccount.objects.filter(enabled=True).exclude(rests_until__gt=now).exclude(endpoint__in=resting)
+    return list(accounts.annotate(free=free).filter(free__gt=0).order_by("-free", "pk"))
+
+
+def _choose(enrollment: Enrollment, accounts: list[ServiceAccount]) -> list[ServiceAccount]:
+    """The account that served the enrollment last comes first: its connection and caches are warm at the server."""
+    return sorted(accounts, key=lambda account: account.pk != enrollment.account_id)
+
+
+@contextmanager
+def slot_for(enrollment: Enrollment, owner: str, now: dt.datetime, seconds: float) -> Iterator[ServiceAccount | None]:
+    """Hold one connection's worth of an account while the body runs; None when no account has one.
+
+    ``seconds`` is how long a slot stays taken when its holder dies.
+    """
+    account, taken = None, None
+    for candidate in _choose(enrollment, usable(now)):
+        taken = _take_slot(candidate, owner, now, seconds)
+        if taken:
+            account = candidate
+            break
+    try:
+        yield account
+    finally:
+        if taken:
+            AccountSlot.objects.filter(pk=taken, owner=owner).update(owner="", until=None)
+
+
+def _take_slot(account: ServiceAccount, owner: str, now: dt.datetime, seconds: float) -> int | None:
+    free = Q(owner="") | Q(until__lt=now) | Q(until=None)
+    for pk in account.slots.filter(free).values_list("pk", flat=True):
+        until = now + dt.timedelta(seconds=seconds)
+        if AccountSlot.objects.filter(free, pk=pk).update(owner=owner, until=until):
+            return int(pk)
+    return None

@@ -1,0 +1,55 @@
+"""The minute's tick: it starts the workers that are missing and clears up after those that died."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django_q.models import Schedule
+from django_q.tasks import async_task
+
+from syncapp.jobs import places, runs
+from syncapp.jobs.task import task
+from syncapp.models import History
+
+logger = logging.getLogger(__name__)
+
+_TICK = "syncapp.jobs.dispatch.tick"
+_DRAIN = "syncapp.jobs.sync.drain"
+_PRUNE = "prune"
+_PRUNE_EVERY = dt.timedelta(hours=1)
+
+
+@task
+def tick() -> None:
+    """Beat, close orphaned runs, start a worker at every vacant place."""
+    now = timezone.now()
+    places.beat(places.DISPATCHER, now)
+    if lost := runs.lose_orphans(now):
+        logger.warning("%s runs have lost their worker", lost)
+    if places.take_turn(_PRUNE, _PRUNE_EVERY, now):
+        before = now - dt.timedelta(days=settings.HISTORY_DAYS)
+        History.objects.filter(at__lt=before).delete()
+        runs.prune(before)
+    for number in places.vacant(now):
+        start_drain(number)
+
+
+def start_drain(number: int) -> None:
+    """Queue a worker for a place; one that finds it taken ends at once."""
+    async_task(_DRAIN, number)
+
+
+@transaction.atomic
+def install_schedule() -> None:
+    """Have exactly one schedule that ticks every minute, and a first tick now. Idempotent."""
+    extra = Schedule.objects.filter(func=_TICK).order_by("pk").values_list("pk", flat=True)[1:]
+    Schedule.objects.filter(pk__in=list(extra)).delete()
+    Schedule.objects.update_or_create(
+        func=_TICK,
+        defaults={"name": "dispatch", "schedule_type": Schedule.MINUTES, "minutes": 1, "repeats": -1},
+    )
+    async_task(_TICK)

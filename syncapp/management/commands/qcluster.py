@@ -1,0 +1,37 @@
+"""The workers: django-q2's cluster, with the checks and the manners of the connector."""
+
+from __future__ import annotations
+
+from types import FrameType
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.db import connections
+from django_q.cluster import Cluster
+
+from syncapp.jobs import dispatch, places, resting, stopping
+from syncapp.startup import check_ready
+
+
+class _Cluster(Cluster):  # type: ignore[misc]  # django-q2 has no types
+    """Tells working workers that they shall come to an end, which django-q2 does not."""
+
+    def sig_handler(self, signum: int, frame: FrameType | None) -> None:
+        stopping.request()
+        super().sig_handler(signum, frame)
+
+
+class Command(BaseCommand):
+    """Takes the place of django-q2's command of the same name."""
+
+    help = "Run the workers: they read Nextcloud's list of people and sync whoever is due. SIGTERM ends them in order."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Check, make sure of the schedule, and work until a signal comes."""
+        check_ready()
+        dispatch.install_schedule()
+        # The configuration may have been corrected: try at once.
+        resting.server_answered(resting.NEXTCLOUD_ADMIN)
+        places.make_due(places.REFRESH)
+        connections.close_all()
+        _Cluster().start()

@@ -1,0 +1,104 @@
+"""Stand-ins for what jobs talk to, and short ways to the rows they work on."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from syncapp.items import Kind
+from syncapp.jobs import accounts
+from syncapp.jobs.enroll import Listed
+from syncapp.models import Enrollment, Problem, ServiceAccount
+from syncapp.side import Folder, SideError, SideName, SidesOf
+
+NOW = dt.datetime(2026, 3, 2, 8, tzinfo=dt.UTC)
+MINUTE = dt.timedelta(minutes=1)
+HOUR = dt.timedelta(hours=1)
+
+
+def account(name: str = "sync1", *, slots: int = 2, **values: Any) -> ServiceAccount:
+    """A stored service account with its slots."""
+    fields = {"endpoint": "http://127.0.0.1:9/EWS", "username": name, "password": "pw"} | values
+    row = ServiceAccount.objects.create(name=name, max_connections=slots, **fields)
+    accounts.make_slots(row)
+    return row
+
+
+def enrollment(uid: str = "alice", **values: Any) -> Enrollment:
+    """A stored enrollment, active and due."""
+    fields = {
+        "nextcloud_login": uid,
+        "token": f"token of {uid}",
+        "mailbox": f"{uid}@example.org",
+        "listed_address": f"{uid}@example.org",
+        "state": Enrollment.State.ACTIVE,
+        "due_at": NOW,
+    }
+    return Enrollment.objects.create(nextcloud_uid=uid, **(fields | values))
+
+
+def codes() -> list[str]:
+    """The codes of all problems, sorted."""
+    return sorted(Problem.objects.values_list("code", flat=True))
+
+
+@dataclass
+class FakeConsentApp:
+    """The consent app: what it lists, or how it fails; and who was reported to it."""
+
+    people: Sequence[Listed] = ()
+    error: SideError | None = None
+    invalidated: list[str] = field(default_factory=list)
+    closed: bool = False
+
+    def actives(self) -> Sequence[Listed]:
+        """The list, or the failure."""
+        if self.error:
+            raise self.error
+        return self.people
+
+    def invalidate(self, uid: str) -> None:
+        """Remember who was reported."""
+        self.invalidated.append(uid)
+
+    def close(self) -> None:
+        """Remember that it was closed."""
+        self.closed = True
+
+
+@dataclass
+class FakeSide:
+    """As much of a side as jobs use by themselves."""
+
+    name: SideName
+    kind: Kind
+    listed: list[Folder] = field(default_factory=list)
+    error: Exception | None = None
+    closed: bool = False
+
+    def folders(self) -> list[Folder]:
+        """The folders, or the failure."""
+        if self.error:
+            raise self.error
+        return self.listed
+
+    def close(self) -> None:
+        """Remember that it was closed."""
+        self.closed = True
+
+
+def fake_sides(
+    *, kinds: Sequence[Kind] = (Kind.EVENT, Kind.CONTACT), calendar: str = "personal", address_book: str = "contacts"
+) -> list[SidesOf]:
+    """Both sides of both kinds, each with the folders that a first pairing takes."""
+    names = {Kind.EVENT: calendar, Kind.CONTACT: address_book}
+    return [
+        SidesOf(
+            kind,
+            FakeSide(SideName.EXCHANGE, kind, [Folder(f"EX-{kind}", "Default", kind, default=True)]),  # type: ignore[arg-type]
+            FakeSide(SideName.NEXTCLOUD, kind, [Folder(f"/dav/alice/{names[kind]}/", "Mine", kind, default=True)]),  # type: ignore[arg-type]
+        )
+        for kind in kinds
+    ]
