@@ -92,7 +92,7 @@ def judge(facts: Facts, now: dt.datetime) -> Verdict:
             Tone.WARN,
             ngettext("%d user waits for your decision.", "%d users wait for your decision.", facts.decisions)
             % facts.decisions,
-            _("Nothing of theirs is synced before you decide. Everybody else is not affected."),
+            _("Until you decide, nothing of theirs is synced. Nobody else is affected."),
         )
     if facts.stale:
         return Verdict(
@@ -127,7 +127,7 @@ def _admin_problems(facts: Facts) -> Verdict:
         "problems",
         Tone.BAD,
         ngettext("%d problem needs you.", "%d problems need you.", facts.admin_problems) % facts.admin_problems,
-        _("Everything that they do not touch goes on. What to do is written below."),
+        _("What to do is written below. Everything else goes on."),
     )
 
 

@@ -82,9 +82,10 @@ def pairing(enrollment: Enrollment, kind: Kind = Kind.EVENT) -> Pairing:
 
 def run(enrollment: Enrollment, **values: Any) -> Run:
     """A run that ended well two minutes ago, unless ``values`` say otherwise."""
+    started_at = values.pop("started_at", ago(minutes=2))
     values = {
-        "started_at": ago(minutes=2),
-        "finished_at": ago(minutes=2) + dt.timedelta(seconds=4),
+        "started_at": started_at,
+        "finished_at": started_at + dt.timedelta(seconds=4),
         "outcome": Run.Outcome.DONE,
         **values,
     }
