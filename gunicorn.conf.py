@@ -6,3 +6,4 @@ workers = 2
 threads = 4
 # Loaded once, before workers are forked: a wrong configuration ends gunicorn itself instead of worker after worker.
 preload_app = True
+control_socket_disable = True
