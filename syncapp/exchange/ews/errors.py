@@ -30,7 +30,6 @@ _FORBIDDEN = "The mailbox doesn't allow this: its owner has no right to it, or t
 _DISABLED = "The account behind this mailbox is disabled in Exchange."
 _LATER = "Exchange can't work on this mailbox right now; we try again later."
 _GONE = "The item does not exist in Exchange any more."
-_FOREIGN_ID = "Exchange does not recognise an id that it gave us earlier; the mailbox may live on another server now."
 _CHANGED = "Somebody changed the item in Exchange in between."
 _STATE_LOST = "Exchange has forgotten where we were; everything is listed again."
 _TOO_BIG = "The item is bigger than Exchange accepts."
@@ -53,10 +52,11 @@ _MEANINGS: Mapping[str, tuple[Callable[[str], SideError], str]] = {
     "ErrorSyncFolderNotFound": (Gone, "The folder does not exist in Exchange any more."),
     "ErrorFolderNotFound": (Gone, "The folder does not exist in Exchange any more."),
     "ErrorItemNotFound": (Gone, _GONE),
-    # Not Gone: an id that the server can't even read says that the store changed, not that a person deleted something.
-    "ErrorInvalidIdMalformed": (Refused, _FOREIGN_ID),
-    "ErrorInvalidIdEmpty": (Refused, _FOREIGN_ID),
-    "ErrorInvalidId": (Refused, _FOREIGN_ID),
+    # An id that can't be one names nothing. Whether the store is still the same is a question for the epoch.
+    "ErrorInvalidId": (Gone, _GONE),
+    "ErrorInvalidIdEmpty": (Gone, _GONE),
+    "ErrorInvalidIdMalformed": (Gone, _GONE),
+    "ErrorInvalidFolderId": (Gone, "The folder does not exist in Exchange any more."),
     "ErrorCalendarOccurrenceIsDeletedFromRecurrence": (Gone, "This date of the series is deleted in Exchange."),
     "ErrorCalendarOccurrenceIndexIsOutOfRecurrenceRange": (Gone, "The series has no such date in Exchange."),
     "ErrorIrresolvableConflict": (ChangedMeanwhile, _CHANGED),

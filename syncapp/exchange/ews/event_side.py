@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from syncapp.exchange.ews import occurrences, operations
 from syncapp.exchange.ews.common import EwsSide, global_object_id_term, uid_from_global_object_id
 from syncapp.exchange.ews.events import event_changes, new_event, project_event, read_event
-from syncapp.exchange.ews.native import Native
+from syncapp.exchange.ews.native import Native, item_id
 from syncapp.exchange.ews.occurrences import SeriesWrite, Step, steps_between
-from syncapp.exchange.ews.properties import event_paths, occurrence_paths
+from syncapp.exchange.ews.operations import ItemChange
+from syncapp.exchange.ews.properties import clear_field, event_paths, occurrence_paths, path
 from syncapp.exchange.ews.xml import Element, child, children, t, text
 from syncapp.items import Item
 from syncapp.items.elements import EXCEPTIONS, elements
@@ -21,6 +22,7 @@ from syncapp.side import ChangedMeanwhile, Creation, Gone, SideError, Update, Wr
 _TIME_FIELDS = frozenset({"start", "end", "recurrence"})
 _Failures = dict[str, SideError]
 """What went wrong with exceptions, by the key of the occurrence."""
+_RECURRENCE = "calendar:Recurrence"
 _VANISHED = "A date of the series was changed in Exchange while it was being read."
 
 
@@ -116,9 +118,9 @@ class EwsEventSide(EwsSide):
         before, after = update.object.item, update.item
         assert isinstance(before, Event)
         assert isinstance(after, Event)
-        fields = {path[0] for path in update.changed}
+        fields = {each[0] for each in update.changed}
         master = self.project(after)
-        keys = frozenset(path[1] for path in update.changed if path[0] == EXCEPTIONS)
+        keys = frozenset(each[1] for each in update.changed if each[0] == EXCEPTIONS)
         steps = steps_between(before, master, keys) if master.recurrence else []
         reset = master.recurrence is not None and (bool(fields & _TIME_FIELDS) or _undeletes(before, steps))
         if reset:
@@ -130,23 +132,60 @@ class EwsEventSide(EwsSide):
         return _Plan(update, master, changes, steps, reset)
 
     def _series(
-        self, plans: Mapping[int, _Plan], results: Sequence[WriteResult]
+        self, plans: Mapping[int, _Plan], results: list[WriteResult]
     ) -> tuple[dict[int, SeriesWrite], dict[int, _Failures]]:
         """What is to be done to the exceptions after the masters were written, and where that can't be known."""
-        ids = {at: result.id for at in plans if plans[at].reset and isinstance(result := results[at], Written)}
-        fresh = self._load_again(list(ids.values()))
+        left = self._left_after_reset({at: plan for at, plan in plans.items() if plan.reset}, results)
         series, lost = {}, {}
         for at, plan in plans.items():
             native, steps = plan.update.object.source, plan.steps
             if plan.reset:
-                native = fresh.get(ids[at], Gone(_VANISHED))
+                native = left[at]
                 if isinstance(native, SideError):
                     lost[at] = {moment_key(each.original): native for each in plan.master.exceptions}
                     continue
                 steps = steps_between(self._item(native), plan.master)
-            if steps:
+            if steps and isinstance(results[at], Written):
                 series[at] = SeriesWrite(native, plan.master, steps, guarded=not plan.changes)
         return series, lost
+
+    def _left_after_reset(
+        self, plans: Mapping[int, _Plan], results: list[WriteResult]
+    ) -> dict[int, Native | SideError]:
+        """The series as a new pattern has left them.
+
+        A server that was given the pattern that it had may not have reset anything. Where a deleted date stands in the
+        way, the pattern is taken from the series and given to it again.
+        """
+        ids = {at: result.id for at in plans if isinstance(result := results[at], Written)}
+        found = self._load_again(list(ids.values()))
+        left = {at: found.get(id, Gone(_VANISHED)) for at, id in ids.items()}
+        stubborn = {
+            at: native
+            for at, native in left.items()
+            if isinstance(native, Native)
+            and _undeletes(before := self._item(native), steps_between(before, plans[at].master))
+        }
+        if stubborn:
+            for at, answer in self._give_pattern_again(stubborn, plans).items():
+                if isinstance(answer, SideError):
+                    results[at] = answer
+            found = self._load_again([ids[at] for at in stubborn])
+            left |= {at: found.get(ids[at], Gone(_VANISHED)) for at in stubborn}
+        return left
+
+    def _give_pattern_again(
+        self, stubborn: Mapping[int, Native], plans: Mapping[int, _Plan]
+    ) -> dict[int, Element | SideError]:
+        clear = [ItemChange(each.id, each.change_key, [clear_field(path(_RECURRENCE))]) for each in stubborn.values()]
+        answers = dict(zip(stubborn, operations.update_items(self.connection, self.kind, clear), strict=True))
+        cleared = {at: answer for at, answer in answers.items() if not isinstance(answer, SideError)}
+        masters = {at: plans[at].master for at in cleared}
+        again = [
+            ItemChange(*item_id(answer), event_changes(masters[at], masters[at], _TIME_FIELDS, self.home))
+            for at, answer in cleared.items()
+        ]
+        return answers | dict(zip(cleared, operations.update_items(self.connection, self.kind, again), strict=True))
 
     def _load_again(self, ids: Sequence[str]) -> Mapping[str, Native | SideError]:
         try:
@@ -166,8 +205,9 @@ class EwsEventSide(EwsSide):
         failures = dict(zip(series, self._write_series(list(series.values())), strict=True)) | dict(lost)
         for at, problems in failures.items():
             written = results[at]
-            assert isinstance(written, Written)
-            unwritten = {path for path in elements(masters[at]) if path[0] == EXCEPTIONS and path[1] in problems}
+            if isinstance(written, SideError):
+                continue
+            unwritten = {each for each in elements(masters[at]) if each[0] == EXCEPTIONS and each[1] in problems}
             unwritten |= {(EXCEPTIONS, key) for key in problems}
             results[at] = Written(written.id, "", frozenset(unwritten), next(iter(problems.values()), None))
         return results
