@@ -6,6 +6,7 @@ Ids of objects and folders are paths. An object that we created is called by its
 from __future__ import annotations
 
 import re
+import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -48,6 +49,7 @@ from syncapp.side import (
 
 WRITES_AT_ONCE = 2
 """What one user's connection gains by, and what a server bears (docs/server-behaviour.md#section-3)."""
+LOCK_WAITS = (0.05, 0.1, 0.2, 0.4, 0.8)
 
 _WHOLE_CALL = (Throttled, Unreachable, NotAllowed, LoginFailed, NoMailbox)
 _Task = TypeVar("_Task")
@@ -198,7 +200,7 @@ class NextcloudSide:
         answer = self._put(path, data, {"If-None-Match": "*"})
         if answer.status in (200, 201, 204):
             return Written(path, answer.etag)
-        if answer.status == 412:
+        if answer.status == 412 and reading.revision_of(self._client, path) is not None:
             raise AlreadyThere("There is an object of this name.", path)
         if answer.status in (404, 410):
             raise Gone("The calendar or address book does not exist any more.")
@@ -229,7 +231,16 @@ class NextcloudSide:
         raise refusal(answer, self._codec.limit)
 
     def _put(self, path: str, data: bytes, condition: Mapping[str, str]) -> Answer:
-        return self._client.request("PUT", path, data, {"Content-Type": self._codec.media_type, **condition})
+        return self._write("PUT", path, {"Content-Type": self._codec.media_type, **condition}, data)
+
+    def _write(self, method: str, path: str, headers: Mapping[str, str], data: bytes = b"") -> Answer:
+        """A write; one that meets a lock, which other writers hold for moments only, is tried again."""
+        for seconds in LOCK_WAITS:
+            answer = self._client.request(method, path, data, headers)
+            if answer.status != 423:
+                return answer
+            time.sleep(seconds)
+        return self._client.request(method, path, data, headers)
 
     def delete(self, deletions: Sequence[Deletion]) -> list[WriteResult]:
         """DELETE with If-Match: to the trash bin where there is one."""
@@ -238,7 +249,7 @@ class NextcloudSide:
     def _delete(self, deletion: Deletion) -> Written:
         if not reading.is_path(deletion.id):
             raise Gone("There is no such object.")
-        answer = self._client.request("DELETE", deletion.id, headers=_if_match(deletion.revision))
+        answer = self._write("DELETE", deletion.id, _if_match(deletion.revision))
         if answer.status in (200, 202, 204):
             return Written(deletion.id)
         raise self._lost(deletion.id, deletion.revision) or refusal(answer, self._codec.limit)
@@ -257,7 +268,7 @@ class NextcloudSide:
 
     def _move(self, id: str, target: str, condition: Mapping[str, str]) -> Answer:
         headers = {"Destination": self._client.origin + target, "Overwrite": "F", **condition}
-        return self._client.request("MOVE", id, headers=headers)
+        return self._write("MOVE", id, headers)
 
     def restore(self, id: str, folder: str) -> Written:
         """MOVE out of the trash bin, which puts an object back to where it was, and from there to ``folder``."""

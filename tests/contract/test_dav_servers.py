@@ -36,9 +36,10 @@ def radicale(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 class TestXandikos(SideContract):
-    """Keeps what it is given; has no trash bin."""
+    """Keeps what it is given, two cards with one UID too; has no trash bin."""
 
     bins = ()
+    unique_uids = (Kind.EVENT,)
 
     @pytest.fixture
     def open_side(self, xandikos: Server) -> OpenSide:
