@@ -23,7 +23,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from syncapp.crypto import parse_key
 
-BASE_DIR = Path(__file__).resolve().parent.parent
+BASE_DIR: Path = Path(__file__).resolve().parent.parent
 _LINE = re.compile(r"\s*(#.*)?|(export )?[A-Za-z_][A-Za-z_0-9]*=.*")
 
 

@@ -16,7 +16,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from lab.nextcloud.control import ADMIN, ADMIN_PASSWORD
 from lab.process import REPOSITORY
+from lab.scenario.people import DOMAIN, SERVICE_ACCOUNT, SHARED_SECRET
 
 _VAR = REPOSITORY / "var"
 _FIRST_PORT = 8800
@@ -46,11 +48,6 @@ class Place:
     def accounts_file(self) -> Path:
         """The demo's service accounts file."""
         return self.directory / "admins.json"
-
-    @property
-    def scenario_file(self) -> Path:
-        """What was seeded: written once the seed is complete, so that its absence means: seed."""
-        return self.directory / "scenario.json"
 
     @property
     def ports(self) -> Ports:
@@ -102,6 +99,9 @@ def _make(place: Place) -> None:
     lines = [f"{name}={value}\n" for name, value in _variables(place).items()]
     place.env_file.write_text("# Written by the demo; delete the directory to begin anew.\n" + "".join(lines))
     place.env_file.chmod(0o600)
+    account = {"Name": "Lab", "Username": SERVICE_ACCOUNT.name, "Password": SERVICE_ACCOUNT.password}
+    place.accounts_file.write_text(json.dumps([account]))
+    place.accounts_file.chmod(0o600)
 
 
 def _variables(place: Place) -> Mapping[str, str]:
@@ -110,14 +110,14 @@ def _variables(place: Place) -> Mapping[str, str]:
         "ENCRYPTION_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
         "DATABASE_URL": f"sqlite:///{place.directory.relative_to(REPOSITORY)}/connector.sqlite3",
         "NEXTCLOUD_URL": place.nextcloud_url,
-        "NEXTCLOUD_ADMIN_USER": "admin",
-        "NEXTCLOUD_ADMIN_PASSWORD": secrets.token_urlsafe(18),
-        "SHARED_SECRET": secrets.token_urlsafe(24),
+        "NEXTCLOUD_ADMIN_USER": ADMIN,
+        "NEXTCLOUD_ADMIN_PASSWORD": ADMIN_PASSWORD,
+        "SHARED_SECRET": SHARED_SECRET,
         "EXCHANGE_URL": f"{place.exchange_url}/EWS/Exchange.asmx",
         "SERVICE_ACCOUNTS_FILE": str(place.accounts_file),
         "ALLOW_HTTP": "yes",
         "ADDRESSES_ARE_MANAGED": "yes",
-        "MAILBOX_DOMAINS": "lab.example",
+        "MAILBOX_DOMAINS": DOMAIN,
         "SYNC_INTERVAL": "10",
         "REFRESH_INTERVAL": "10",
         "LOG_LEVEL": "WARNING",

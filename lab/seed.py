@@ -95,6 +95,16 @@ def scenario(exchange_url: str, nextcloud_url: str, admin_token: str | None = No
     )
 
 
+def empty(exchange_url: str, nextcloud_url: str) -> None:
+    """Forget everything in both servers, accounts included."""
+    httpx.post(f"{exchange_url}/lab/reset", json={"keep_accounts": False}, timeout=30).raise_for_status()
+    control = NextcloudControl(nextcloud_url)
+    try:
+        control.reset()
+    finally:
+        control.close()
+
+
 def seed(
     exchange_url: str, nextcloud_url: str, today: date | None = None, say: Callable[[str], None] = _quiet
 ) -> Scenario:
