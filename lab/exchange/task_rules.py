@@ -6,7 +6,10 @@ from lab.exchange.store import Props, now, stamp
 
 
 def settle(props: Props, changed: frozenset[str]) -> None:
-    """Keep status, percentage and completion date in step; dates lose their time of day."""
+    """Keep status, percentage and completion date in step; dates lose their time of day.
+
+    What comes last in the schema's order wins: completion date, percentage, status (MS-OXWSTASK R67001 to R67003).
+    """
     props.setdefault("Status", "NotStarted")
     props.setdefault("PercentComplete", 0.0)
     for name in ("StartDate", "DueDate", "CompleteDate"):
@@ -22,5 +25,5 @@ def settle(props: Props, changed: frozenset[str]) -> None:
         props.setdefault("CompleteDate", stamp(now())[:10] + "T00:00:00Z")
         return
     props.pop("CompleteDate", None)
-    if props["PercentComplete"] >= 100:
+    if props["Status"] == "NotStarted" or props["PercentComplete"] >= 100:
         props["PercentComplete"] = 0.0

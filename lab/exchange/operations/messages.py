@@ -12,25 +12,28 @@ from lab.exchange.soap import Element, EwsError, M, SoapFault, message, response
 
 Thing = TypeVar("Thing")
 
-# Elements that a response message must have even where it carries an error (messages.xsd).
-_CONTAINERS = {
-    "CreateItem": "Items",
-    "GetItem": "Items",
-    "UpdateItem": "Items",
-    "MoveItem": "Items",
-    "CopyItem": "Items",
-    "CreateAttachment": "Attachments",
-    "GetAttachment": "Attachments",
-    "GetServerTimeZones": "TimeZoneDefinitions",
+_ITEMS = (("Items", None),)
+_ATTACHMENTS = (("Attachments", None),)
+# What a response message carries even beside an error: messages.xsd wants it, or Exchange sends it and clients read it.
+_CONTAINERS: dict[str, tuple[tuple[str, str | None], ...]] = {
+    "CreateItem": _ITEMS,
+    "GetItem": _ITEMS,
+    "UpdateItem": _ITEMS,
+    "MoveItem": _ITEMS,
+    "CopyItem": _ITEMS,
+    "CreateAttachment": _ATTACHMENTS,
+    "GetAttachment": _ATTACHMENTS,
+    "GetServerTimeZones": (("TimeZoneDefinitions", None),),
+    "SyncFolderItems": (("SyncState", ""), ("IncludesLastItemInRange", "true")),
+    "SyncFolderHierarchy": (("SyncState", ""), ("IncludesLastFolderInRange", "true")),
 }
 
 
 def failure(operation: str, error: EwsError) -> Element:
     """The response message of something that went wrong."""
     element = message(operation, error)
-    container = _CONTAINERS.get(operation)
-    if container is not None:
-        etree.SubElement(element, f"{M}{container}")
+    for name, text in _CONTAINERS.get(operation, ()):
+        etree.SubElement(element, f"{M}{name}").text = text
     return element
 
 
