@@ -42,7 +42,7 @@ MAX_REDIRECTS = 4
 USER_AGENT = "Nextcloud Exchange Connector"
 
 _SAFE_IN_PATH = "/@:!$&'()*+,;=~"
-_WRITES = frozenset({"PUT", "DELETE", "MOVE"})
+_WRITES = frozenset({"PUT", "POST", "DELETE", "MOVE"})
 _REDIRECTS = frozenset({301, 302, 307, 308})
 
 
