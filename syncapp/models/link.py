@@ -111,7 +111,7 @@ class LinkSide:
     @property
     def known(self) -> bool:
         """Whether there is, or was, an object on this side."""
-        return bool(self.id)
+        return bool(self.id) or self.missing is not None
 
     @property
     def there(self) -> bool:
@@ -248,6 +248,12 @@ class Link(models.Model):
     def side(self, name: SideName) -> LinkSide:
         """The columns of one side."""
         return LinkSide(self, name)
+
+    @staticmethod
+    def in_step() -> Q:
+        """The links whose item is the same on both sides, as far as we know."""
+        both = Q(exchange_digest__isnull=False, nextcloud_digest__isnull=False)
+        return both & Q(dirty=0, exchange_missing=None, nextcloud_missing=None)
 
     @property
     def half(self) -> SideName | None:

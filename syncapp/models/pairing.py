@@ -81,3 +81,31 @@ class Pairing(models.Model):
     def folder(self, side: SideName) -> str:
         """The id of the folder on one side."""
         return self.exchange_folder if side is SideName.EXCHANGE else self.nextcloud_folder
+
+    def token(self, side: SideName) -> str:
+        """The sync token of one side, "" before its first complete listing."""
+        return self.exchange_token if side is SideName.EXCHANGE else self.nextcloud_token
+
+    def look(self, side: SideName) -> str:
+        """What the cheap look at one side said when its token was new."""
+        return self.exchange_look if side is SideName.EXCHANGE else self.nextcloud_look
+
+    def epoch(self, side: SideName) -> str:
+        """The identity of the store behind one side, "" when it was never asked."""
+        return self.exchange_epoch if side is SideName.EXCHANGE else self.nextcloud_epoch
+
+    def distrusted(self, side: SideName) -> bool:
+        """Whether what is missing on one side may not count as deleted."""
+        return self.exchange_distrusted if side is SideName.EXCHANGE else self.nextcloud_distrusted
+
+    @property
+    def listed(self) -> bool:
+        """Whether both sides have been listed completely: nothing is created before (rule 19)."""
+        return bool(self.exchange_token and self.nextcloud_token)
+
+    def put(self, side: SideName | None = None, **values: Any) -> None:
+        """Write columns, those of one side under their names without it."""
+        named = {f"{side}_{name}" if side else name: value for name, value in values.items()}
+        Pairing.objects.filter(pk=self.pk).update(**named)
+        for name, value in named.items():
+            setattr(self, name, value)

@@ -6,14 +6,17 @@ from typing import ClassVar
 
 from django.db import models
 
+from syncapp.items.fingerprint import Base
 from syncapp.models.enrollment import Enrollment
 from syncapp.models.link import KEY_BYTES, NONCE_BYTES
 
 
 class Sent(models.Model):
-    """One attempt to create an object: the key of its link, the nonce, and the hashes of what was sent.
+    """One attempt to create an object: the key of its link, the nonce, and what was sent.
 
-    ``linked`` once an object with this nonce became the link's: a second one with the same nonce is a person's copy.
+    ``hashes`` are those of the projection that was sent (once it was read back: of what became of it), ``source`` those
+    of the object that it was made from, both as packed bases, ``whole`` the fingerprint of that object; ``steps`` are paths of elements that the side writes in
+    requests of their own. ``linked`` once an object with this nonce became the link's: a second one with the same nonce is a person's copy.
     """
 
     enrollment = models.ForeignKey(Enrollment, on_delete=models.CASCADE, related_name="+")
@@ -21,6 +24,9 @@ class Sent(models.Model):
     key = models.BinaryField(max_length=KEY_BYTES)
     nonce = models.BinaryField(max_length=NONCE_BYTES)
     hashes = models.BinaryField()
+    source = models.BinaryField()
+    whole = models.BinaryField(max_length=8)
+    steps = models.JSONField(default=list)
     linked = models.BooleanField(default=False)
     at = models.DateTimeField()
 
@@ -29,3 +35,9 @@ class Sent(models.Model):
 
     def __str__(self) -> str:
         return f"sent {self.pk}"
+
+    def base(self, packed: bytes) -> bytes:
+        """``hashes`` or ``source`` as a base for when it is not known whether the steps were done: without them."""
+        steps = set(map(bytes.fromhex, self.steps))
+        kept = {path: value for path, value in Base.unpack(bytes(packed)).hashes.items() if path not in steps}
+        return Base(kept).pack()

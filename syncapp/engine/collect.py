@@ -1,0 +1,259 @@
+"""Collect: ask each side what has changed since its token, and mark the links concerned.
+
+One transaction marks links (ids never seen become half-links) and stores the new token: from then on nothing can be
+forgotten. A collect that reached every pairing on both sides is a complete pass; absences are acted upon only when
+they were noted before the start of one (rule 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from django.db.models import F, Q
+
+from syncapp.engine import intents
+from syncapp.engine.work import Work
+from syncapp.models import Link, Pairing, Problem
+from syncapp.models.link import own_id
+from syncapp.models.pairing import digest
+from syncapp.side import Change, Changes, Gone, Object, Side, SideName, TokenLost
+
+_CHUNK = 500
+"""Ids per query and per confirming read."""
+
+
+def collect(work: Work, *, full: bool = False) -> None:
+    """One pass over all pairings of a kind on both sides; ``full`` lists everything whatever the tokens say.
+
+    ``work.complete`` is the number of this pass if it reached every pairing. Raises the side's errors and LeaseLost.
+    """
+    work.begin_pass()
+    work.broken.clear()
+    for name in SideName:
+        _check_epochs(work, name)
+        _collect_side(work, name, full)
+    if not work.broken:
+        work.complete = work.passes
+
+
+def anything_gone(work: Work) -> bool:
+    """Whether this pass noted an absence, so that one more is needed before it may be acted upon."""
+    noted = Q(exchange_missing=work.passes) | Q(nextcloud_missing=work.passes)
+    return work.links().filter(noted, dirty__gt=0).exists()
+
+
+# Epochs --------------------------------------------------------------------------------------------------------------
+
+
+def _check_epochs(work: Work, name: SideName) -> None:
+    epoch = work.side(name).epoch()
+    for pairing in work.pairings.values():
+        known = pairing.epoch(name)
+        if known == epoch:
+            continue
+        with work.commit():
+            if known:
+                distrust(work, pairing, name)
+            pairing.put(name, epoch=epoch)
+
+
+def distrust(work: Work, pairing: Pairing, name: SideName) -> None:
+    """Another store, or a restored one, answers now: nothing that is remembered about this side holds (rule 22).
+
+    Everything is listed and read again, nothing missing counts as deleted, and where the sides differ the other side
+    is the one that is believed. Called inside a transaction.
+    """
+    work.journal.note("distrusted", side=name)
+    values: dict[str, Any] = {f"{each}_{what}": None for each in SideName for what in ("base", "whole")}
+    values |= {f"{name}_revision": "", f"{name}_earlier": b"", "prefer": name.other}
+    links = work.links().filter(**{f"{name}_pairing": pairing})
+    links.update(dirty=F("dirty") + 1, attempts=0, not_before=None, **values)
+    links.filter(**{f"{name}_missing__isnull": False}).update(**{f"{name}_lost": True})
+    pairing.put(name, token="", look="", distrusted=True)
+    pairing.put(first_contact=True)
+
+
+# One side ------------------------------------------------------------------------------------------------------------
+
+
+def _collect_side(work: Work, name: SideName, full: bool) -> None:
+    side = work.side(name)
+    looks = side.look([each.folder(name) for each in work.pairings.values()])
+    for pairing in work.pairings.values():
+        look = looks.get(pairing.folder(name))
+        try:
+            if look is None:
+                raise Gone("The folder does not exist any more.")
+            if not full and look.token and look.token == pairing.look(name) and pairing.token(name):
+                continue
+            _Folder(work, side, pairing, full).collect(look.token or "")
+        except Gone:
+            _report_missing(work, pairing, name)
+            continue
+        if Problem.objects.clear(_missing_key(pairing, name)):
+            work.journal.note("folder-back", side=name)
+
+
+def _missing_key(pairing: Pairing, name: SideName) -> str:
+    return f"pairing:{pairing.pk}:{name}:missing"
+
+
+def _report_missing(work: Work, pairing: Pairing, name: SideName) -> None:
+    work.broken.add(pairing.pk)
+    with work.commit():
+        Problem.objects.report(
+            _missing_key(pairing, name),
+            level=Problem.Level.ENROLLMENT,
+            code="folder-missing",
+            text=f"A folder that is to be kept the same does not exist in {name.title()}.",
+            remedy="Create the folder again, or choose another one for this person.",
+            enrollment=work.enrollment_id,
+        )
+        work.journal.note("folder-missing", side=name)
+
+
+@dataclass
+class _Folder:
+    """The collect of one folder. ``listed`` are the ids of a full listing, None while changes are being told."""
+
+    work: Work
+    side: Side
+    pairing: Pairing
+    full: bool
+    listed: set[str] | None = None
+    lost_token: bool = False
+    restored: bool = False
+    gone: set[str] = field(default_factory=set)
+
+    @property
+    def name(self) -> SideName:
+        return self.side.name
+
+    def collect(self, look: str) -> None:
+        """All pages. The token of a listing is stored with its end: a listing that is cut short begins again."""
+        token = "" if self.full else self.pairing.token(self.name)
+        while True:
+            page, token = self._page(token)
+            alive, absent = self._confirmed(page.gone)
+            with self.work.commit():
+                self._mark([*page.changed, *alive])
+                self._note_absent(absent)
+                if self.listed is None:
+                    done = {} if page.more else {"look": look}
+                    self.pairing.put(self.name, token=page.token, **done)
+            token = page.token
+            if not page.more:
+                break
+        if self.listed is not None:
+            self._end_listing(token, look)
+
+    def _page(self, token: str) -> tuple[Changes, str]:
+        try:
+            page = self.side.changes(self.pairing.folder(self.name), token or None)
+        except TokenLost:
+            if not token:
+                raise
+            self.lost_token = True
+            self.work.journal.note("token-lost", side=self.name)
+            self.listed, token = set(), ""
+            page = self.side.changes(self.pairing.folder(self.name), None)
+        if self.listed is None and (page.full or not token):
+            self.listed = set()
+        if self.listed is not None:
+            self.listed.update(each.id for each in page.changed)
+        return page, token
+
+    def _end_listing(self, token: str, look: str) -> None:
+        """What is known and was not listed is not there, once a read says so too (rules 3, 6)."""
+        assert self.listed is not None
+        known = self.work.links().filter(**{f"{self.name}_pairing": self.pairing, f"{self.name}_missing": None})
+        ids = known.values_list(f"{self.name}_id_text", flat=True)
+        unlisted = [id for id in ids if id and id not in self.listed]
+        alive, absent = self._confirmed(unlisted)
+        with self.work.commit():
+            if self.restored and not self.pairing.distrusted(self.name):
+                distrust(self.work, self.pairing, self.name)
+            self._mark(alive)
+            self._note_absent(absent)
+            if self.full:
+                # An edited occurrence may leave the revision of its series as it was.
+                known.filter(recurring=True).update(dirty=F("dirty") + 1)
+            self.pairing.put(self.name, token=token, look=look, distrusted=False)
+            if self.pairing.first_listed_at is None and self.pairing.listed:
+                self.pairing.put(first_listed_at=self.work.clock.now())
+
+    def _confirmed(self, ids: Collection[str]) -> tuple[list[Change], list[str]]:
+        """Which of the ids that are said to be gone are alive after all, and which are not."""
+        alive: list[Change] = []
+        absent: list[str] = []
+        for chunk in _chunks(list(ids)):
+            read = self.side.read(chunk)
+            for id in chunk:
+                found = read.get(id)
+                if isinstance(found, Object) and self.work.lives(self.name, found):
+                    alive.append(Change(id, found.revision))
+                elif found is None or isinstance(found, Object):
+                    absent.append(id)
+                else:
+                    alive.append(Change(id, ""))
+        return alive, absent
+
+    # Marking, inside a transaction -----------------------------------------------------------------------------------
+
+    def _mark(self, changes: Iterable[Change]) -> None:
+        by_id = {each.id: each.revision for each in changes}
+        for chunk in _chunks(list(by_id)):
+            known = self._known(chunk)
+            stale = [link.pk for id, link in known.items() if self._moved_on(link, by_id[id])]
+            if stale:
+                moved_on = Link.objects.filter(pk__in=stale)
+                moved_on.update(dirty=F("dirty") + 1, attempts=0, not_before=None, content=None)
+                # Whoever edits an item that the window left out wants it on the other side, too.
+                moved_on.exclude(**{f"{self.name}_revision": ""}).update(initial=False)
+            Link.objects.bulk_create(self._new(id) for id in chunk if id not in known)
+
+    def _moved_on(self, link: Link, revision: str) -> bool:
+        side = link.side(self.name)
+        if self.lost_token and revision and revision != side.revision and side.had_revision(revision):
+            self.restored = True
+        return side.missing is not None or not revision or revision != side.revision
+
+    def _new(self, id: str) -> Link:
+        first = self.listed is not None and self.pairing.first_contact
+        link = Link(enrollment_id=self.work.enrollment_id, kind=self.work.kind, dirty=1, initial=first)
+        side = link.side(self.name)
+        side.id, side.pairing_id = id, self.pairing.pk
+        return link
+
+    def _note_absent(self, ids: Sequence[str]) -> None:
+        for chunk in _chunks(ids):
+            known = self._known(chunk)
+            gone = Link.objects.filter(pk__in=[each.pk for each in known.values()])
+            noted = {f"{self.name}_missing": self.work.passes, f"{self.name}_lost": self.pairing.distrusted(self.name)}
+            gone.filter(**{f"{self.name}_missing": None}).update(**noted)
+            gone.update(dirty=F("dirty") + 1, attempts=0, not_before=None)
+            self._note_created_and_gone([id for id in chunk if id not in known])
+
+    def _note_created_and_gone(self, ids: Collection[str]) -> None:
+        """An id that we don't know is gone: perhaps an object whose create was never answered to us (rules 3, 10)."""
+        if not ids:
+            return
+        for link in self.work.links().filter(intent__do="create", intent__side=self.name.value):
+            intent = intents.unpack(link.intent)
+            assert isinstance(intent, intents.Create)
+            if any(own_id(link.key, intent.nonce) in id for id in ids):
+                link.intent = intents.pack(replace(intent, gone=True))
+                link.save(update_fields=["intent"])
+
+    def _known(self, ids: Sequence[str]) -> dict[str, Link]:
+        column = f"{self.name}_digest__in"
+        found = (
+            self.work.links().defer("exchange_base", "nextcloud_base").filter(**{column: [digest(id) for id in ids]})
+        )
+        return {link.side(self.name).id: link for link in found}
+
+
+def _chunks(ids: Sequence[str]) -> Iterable[Sequence[str]]:
+    return (ids[at : at + _CHUNK] for at in range(0, len(ids), _CHUNK))

@@ -1,0 +1,55 @@
+"""Late copies: a create of ours that landed after its own retry, or after its link had died (rule 11)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from syncapp.engine.keeping import keep_history
+from syncapp.engine.work import Work
+from syncapp.items.fingerprint import Base
+from syncapp.models import History, Link, Sent
+from syncapp.models.link import parse_own_id
+from syncapp.side import Deletion, Object, SideName, Written
+
+
+def was_sent(work: Work, found: Object, key: bytes) -> bool:
+    """Whether an object is just what we sent under its nonce, and that nonce was never linked.
+
+    Anything else is a person's: a copy, something restored from the bin, or edited since. What a server made of the
+    same content in another attempt counts as sent.
+    """
+    own = parse_own_id(found.own_id)
+    attempts = list(Sent.objects.filter(enrollment_id=work.enrollment_id, key=key))
+    if own is None or not any(bytes(each.nonce) == own[1] and not each.linked for each in attempts):
+        return False
+    known: dict[bytes, set[bytes]] = defaultdict(set)
+    optional: set[bytes] = set()
+    for attempt in attempts:
+        optional |= set(map(bytes.fromhex, attempt.steps))
+        for path, value in Base.unpack(bytes(attempt.hashes)).hashes.items():
+            known[path].add(value)
+    hashes = work.prints(key).item(found.item)
+    missing = known.keys() - hashes.keys() - optional
+    return (
+        not missing
+        and all(value in known[path] for path, value in hashes.items() if path in known)
+        and all(path in known for path in hashes)
+    )
+
+
+def remove_late_copies(work: Work, name: SideName, copies: Sequence[tuple[Link, Object, bytes]]) -> None:
+    """Delete late copies (half-link, object, key of the link that sent it), kept in history."""
+    if not copies:
+        return
+    with work.commit():
+        for _, found, key in copies:
+            keep_history(work, key, name, [found], History.Reason.LATE_COPY)
+    side = work.side(name)
+    work.lease.outlast(side.request_seconds)
+    results = side.delete([Deletion(found.id, found.revision) for _, found, _ in copies])
+    with work.commit():
+        for (link, _, _), result in zip(copies, results, strict=True):
+            if isinstance(result, Written):
+                work.journal.note("late-copy-removed", link, name)
+                Link.objects.filter(pk=link.pk).delete()

@@ -1,0 +1,289 @@
+"""Match: find out what a new object is before anything is decided about it.
+
+An object of which only one side is known (a half-link) may be an item of ours that moved or was restored (rules 2,
+14), the object of a create whose answer was lost (rules 9, 10), a late copy of what was sent (rule 11), the same item
+as one on the other side (adoption, rule 19), or new.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from django.db.models import F, Q
+
+from syncapp.engine.late import remove_late_copies, was_sent
+from syncapp.engine.work import BATCH, Work, title_of
+from syncapp.items import Event, Item
+from syncapp.items.elements import contact_handles, contact_name, content_key
+from syncapp.models import Link, Sent
+from syncapp.models.link import parse_own_id
+from syncapp.models.pairing import digest
+from syncapp.side import Object, SideError, SideName
+
+_CONTENT_BYTES = 8
+
+
+def match(work: Work) -> bool:
+    """Look at every new object and say what it is. Whether that was done within the time."""
+    for name in SideName:
+        last = 0
+        while True:
+            if work.out_of_time():
+                return False
+            new = work.dirty().filter(**{f"{name.other}_digest": None, f"{name.other}_missing": None, "intent": None})
+            due = Q(not_before=None) | Q(not_before__lte=work.clock.now())
+            batch = list(new.filter(due, content=None, pk__gt=last).order_by("pk")[:BATCH])
+            if not batch:
+                break
+            last = batch[-1].pk
+            _survey(work, name, batch)
+    adopt(work)
+    return True
+
+
+# One batch -----------------------------------------------------------------------------------------------------------
+
+
+def _survey(work: Work, name: SideName, batch: Sequence[Link]) -> None:
+    """Read new objects; remember what they are recognised by, and relink those that are not new at all."""
+    side = work.side(name)
+    read = side.read([link.side(name).id for link in batch])
+    objects: dict[int, Object] = {}
+    gone, broken = [], []
+    for link in batch:
+        found = read.get(link.side(name).id)
+        if isinstance(found, Object) and work.lives(name, found):
+            objects[link.pk] = found
+            _describe(work, link, name, found)
+        elif isinstance(found, SideError):
+            broken.append((link, found))
+        else:
+            gone.append(link.pk)
+    with work.commit():
+        Link.objects.filter(pk__in=gone).delete()
+        for link, problem in broken:
+            link.attempts += 1
+            link.not_before = work.retry_at(link.attempts + 4)
+            work.journal.fail(link, "unreadable", str(problem), label=link.side(name).id, side=name)
+        Link.objects.put(batch_without(batch, gone))
+    known = [link for link in batch if link.pk in objects]
+    _recognise(work, name, known, objects)
+
+
+def batch_without(batch: Iterable[Link], pks: Iterable[int]) -> list[Link]:
+    """The links of a batch except some."""
+    skipped = set(pks)
+    return [link for link in batch if link.pk not in skipped]
+
+
+def _describe(work: Work, link: Link, name: SideName, found: Object) -> None:
+    side = link.side(name)
+    pairing = work.pairing_of(name, found.folder)
+    side.uid = found.uid
+    side.pairing_id = pairing.pk if pairing else None
+    side.take_revision(found.revision)
+    link.content = _content(work, found.item)
+    link.recurring = isinstance(found.item, Event) and found.item.recurrence is not None
+    work.keep(name, found)
+
+
+def _content(work: Work, item: Item) -> bytes:
+    """Digests of what a person would call the same: two items match when they share one."""
+    prints = work.prints(work.enrollment_id.to_bytes(16, "big"))
+    if isinstance(item, Event):
+        keys: Iterable[tuple[str, ...]] = [content_key(item)]
+    else:
+        name = contact_name(item)
+        keys = [(name, handle) for handle in sorted(contact_handles(item))] if name else []
+    return b"".join(prints.whole("\x1f".join(key).encode()) for key in keys)
+
+
+# Who is it? ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A new object and a link that it may belong to, by own id or by UID."""
+
+    new: Link
+    link: Link
+    nonce: bytes | None
+
+
+def _recognise(work: Work, name: SideName, batch: Sequence[Link], objects: Mapping[int, Object]) -> None:
+    own = {link.pk: parsed for link in batch if (parsed := parse_own_id(objects[link.pk].own_id))}
+    candidates = _candidates(work, name, batch, own)
+    held = [each.link.side(name).id for each in candidates if each.link.side(name).id]
+    alive = {
+        id
+        for id, found in work.side(name).read(held).items()
+        if isinstance(found, SideError) or work.lives(name, found)
+    }
+    taken: set[int] = set()
+    late: list[tuple[Link, Object, bytes]] = []
+    with work.commit():
+        for each in candidates:
+            if each.new.pk in taken:
+                continue
+            there = each.link.side(name)
+            if there.id not in alive and (there.known or each.nonce is not None):
+                if each.link.pk not in taken:
+                    relink(work, each.link, each.new, name, each.nonce)
+                    taken |= {each.new.pk, each.link.pk}
+            elif each.nonce is not None and there.nonce is not None and bytes(there.nonce) != each.nonce:
+                late.append((each.new, objects[each.new.pk], bytes(each.link.key)))
+    for link in batch:
+        # Its link has died, but what we sent is remembered.
+        if link.pk in own and link.pk not in taken and not any(each.new.pk == link.pk for each in candidates):
+            late.append((link, objects[link.pk], own[link.pk][0]))
+    remove_late_copies(work, name, [each for each in late if was_sent(work, each[1], each[2])])
+
+
+def _candidates(
+    work: Work, name: SideName, batch: Sequence[Link], own: Mapping[int, tuple[bytes, bytes]]
+) -> list[_Candidate]:
+    """Links by own id first, then by UID on the same side."""
+    keys = [key for key, _ in own.values()]
+    uids = [link.side(name).uid_digest for link in batch if link.side(name).uid_digest]
+    if not keys and not uids:
+        return []
+    column = f"{name}_uid_digest"
+    complete = Q(**{f"{name.other}_digest__isnull": False}) | Q(**{f"{name.other}_missing__isnull": False})
+    found = work.links().filter(Q(key__in=keys) | (Q(**{f"{column}__in": uids}) & complete))
+    links = list(found.exclude(pk__in=[link.pk for link in batch]))
+    by_key = {bytes(link.key): link for link in links}
+    by_uid = {bytes(uid): link for link in links if (uid := link.side(name).uid_digest)}
+    candidates = [
+        _Candidate(link, by_key[own[link.pk][0]], own[link.pk][1])
+        for link in batch
+        if link.pk in own and own[link.pk][0] in by_key
+    ]
+    for link in batch:
+        uid = link.side(name).uid_digest
+        if uid and bytes(uid) in by_uid:
+            candidates.append(_Candidate(link, by_uid[bytes(uid)], None))
+    return candidates
+
+
+def relink(work: Work, link: Link, new: Link, name: SideName, nonce: bytes | None) -> None:
+    """``new`` turns out to be the object of ``link`` on one side; the base stays (rules 2, 14). In a transaction.
+
+    An object that a create of ours made stands for what was sent (rule 10).
+    """
+    created = _sent_bases(work, link, nonce)
+    side, fresh = link.side(name), new.side(name)
+    before = side.nonce
+    Link.objects.filter(pk=new.pk).delete()
+    side.take_from(fresh)
+    side.missing, side.lost, side.nonce = None, False, nonce
+    if created is not None and (before is None or bytes(before) != nonce):
+        side.base, link.side(name.other).base = created
+        link.pairing_id = link.side(name.other).pairing_id
+    if nonce is not None:
+        Sent.objects.filter(key=link.key, nonce=nonce).update(linked=True)
+    if link.intent is not None and link.intent["do"] in ("create", "move") and link.intent["side"] == name.value:
+        link.intent = None
+    link.attempts, link.not_before = 0, None
+    Link.objects.put([link])
+    link.mark()
+    work.journal.note("relinked", link, name)
+
+
+def _sent_bases(work: Work, link: Link, nonce: bytes | None) -> tuple[bytes, bytes] | None:
+    """The bases of the target and of the source once the create with this nonce is known to have been done.
+
+    What the side writes in steps of its own is left out: where it is missing it was never written, and nobody took it
+    away.
+    """
+    sent = Sent.objects.filter(key=link.key, nonce=nonce).first() if nonce is not None else None
+    return None if sent is None else (sent.base(sent.hashes), sent.base(sent.source))
+
+
+# Adoption ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Half:
+    pk: int
+    pairing: int
+    uid: bytes
+    content: tuple[bytes, ...]
+
+
+def adopt(work: Work) -> None:
+    """Pair new objects of both sides one to one: by UID in the pairing, by content, by a lone UID elsewhere."""
+    halves = {name: _halves(work, name) for name in SideName}
+    if not all(halves.values()):
+        return
+    pairs: list[tuple[int, int]] = []
+    first_contact = {pk for pk, pairing in work.pairings.items() if pairing.first_contact}
+    _pair(halves, pairs, lambda half: [(half.pairing, half.uid)] if half.uid else [])
+    _pair(halves, pairs, lambda half: [(half.pairing, key) for key in half.content if half.pairing in first_contact])
+    _pair(halves, pairs, lambda half: [half.uid] if half.uid else [], alone=True)
+    for at in range(0, len(pairs), BATCH):
+        _join(work, pairs[at : at + BATCH])
+
+
+def _halves(work: Work, name: SideName) -> list[_Half]:
+    other = name.other
+    rows = (
+        work.links()
+        .filter(**{f"{name}_digest__isnull": False, f"{name}_missing": None, f"{name}_pairing__in": work.active})
+        .filter(**{f"{other}_digest": None, f"{other}_missing": None, "intent": None, "content__isnull": False})
+        .order_by("pk")
+        .values_list("pk", f"{name}_pairing", f"{name}_uid_digest", "content")
+    )
+    return [
+        _Half(
+            pk,
+            pairing,
+            bytes(uid or b""),
+            tuple(bytes(content[at : at + _CONTENT_BYTES]) for at in range(0, len(content), _CONTENT_BYTES)),
+        )
+        for pk, pairing, uid, content in rows
+    ]
+
+
+def _pair(
+    halves: dict[SideName, list[_Half]],
+    pairs: list[tuple[int, int]],
+    keys_of: Callable[[_Half], Sequence[Hashable]],
+    *,
+    alone: bool = False,
+) -> None:
+    """Pair what shares a key, in a stable order, and take it out of ``halves``; ``alone``: only if nobody else has it."""
+    waiting: dict[Hashable, list[_Half]] = defaultdict(list)
+    for half in halves[SideName.EXCHANGE]:
+        for key in keys_of(half):
+            waiting[key].append(half)
+    asked = Counter(key for half in halves[SideName.NEXTCLOUD] for key in keys_of(half))
+    taken: set[int] = set()
+    for half in halves[SideName.NEXTCLOUD]:
+        for key in keys_of(half):
+            free = [each for each in waiting.get(key, ()) if each.pk not in taken]
+            if free and not (alone and (len(waiting[key]) > 1 or asked[key] > 1)):
+                taken |= {free[0].pk, half.pk}
+                pairs.append((free[0].pk, half.pk))
+                break
+    for name, rest in halves.items():
+        halves[name] = [half for half in rest if half.pk not in taken]
+
+
+def _join(work: Work, pairs: Sequence[tuple[int, int]]) -> None:
+    """Make one link of two halves: from now on it is an item that both sides hold and that never agreed yet."""
+    links = Link.objects.in_bulk([pk for pair in pairs for pk in pair])
+    with work.commit():
+        joined = []
+        for exchange, nextcloud in pairs:
+            link, other = links[exchange], links[nextcloud]
+            link.side(SideName.NEXTCLOUD).take_from(other.side(SideName.NEXTCLOUD))
+            link.content, link.initial, link.fresh_uid, link.attempts, link.not_before = None, False, False, 0, None
+            same = link.side(SideName.EXCHANGE).pairing_id == link.side(SideName.NEXTCLOUD).pairing_id
+            link.pairing_id = link.side(SideName.EXCHANGE).pairing_id if same else None
+            joined.append(link)
+            work.journal.note("adopted", link, count="adopted")
+        Link.objects.filter(pk__in=[nextcloud for _, nextcloud in pairs]).delete()
+        Link.objects.put(joined)
+        Link.objects.filter(pk__in=[link.pk for link in joined]).update(dirty=F("dirty") + 1)

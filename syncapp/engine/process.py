@@ -1,0 +1,263 @@
+"""What becomes of each dirty link: merged, created, deleted, put back, moved, or left alone for now."""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from syncapp.engine import apply
+from syncapp.engine.apply import Creating, Updating
+from syncapp.engine.case import Case
+from syncapp.engine.decide import View, decide, first_copy
+from syncapp.engine.guard import Guard
+from syncapp.engine.keeping import bury
+from syncapp.engine.read import begin, next_batch, read
+from syncapp.engine.resolve import Hits, attach, resolve, search
+from syncapp.engine.work import Work
+from syncapp.items import Event
+from syncapp.items.elements import elements
+from syncapp.items.window import in_window
+from syncapp.models import Hold, Link, Pairing, Sent
+from syncapp.models.link import new_nonce, own_id
+from syncapp.models.pairing import digest
+from syncapp.side import Creation, SideName
+
+
+def process(work: Work) -> bool:
+    """Work through the dirty links until none can be moved on. Whether that was done within the time."""
+    guard = Guard(work)
+    worked = True
+    while worked:
+        worked, last = False, 0
+        while batch := next_batch(work, last):
+            if work.out_of_time():
+                return False
+            last, worked = batch[-1].pk, True
+            begin(work, batch)
+            _Batch(work, guard).run(batch)
+    return True
+
+
+@dataclass
+class _Batch:
+    """One batch, sorted by what is to be done."""
+
+    work: Work
+    guard: Guard
+    clean: list[Case] = field(default_factory=list)
+    waiting: list[Case] = field(default_factory=list)
+    ended: list[Case] = field(default_factory=list)
+    updates: dict[SideName, list[Updating]] = field(default_factory=lambda: defaultdict(list))
+    moves: list[tuple[SideName, Case, int]] = field(default_factory=list)
+    creates: dict[SideName, list[Case]] = field(default_factory=lambda: defaultdict(list))
+    absent: dict[SideName, list[Case]] = field(default_factory=lambda: defaultdict(list))
+    deletes: dict[SideName, list[Case]] = field(default_factory=lambda: defaultdict(list))
+    held: list[Case] = field(default_factory=list)
+
+    def run(self, batch: Sequence[Link]) -> None:
+        """Read, resolve what was begun, decide, guard and apply."""
+        work = self.work
+        for case in resolve(work, read(work, batch)):
+            self._sort(case)
+        for name, cases in self.absent.items():
+            self._judge_absences(name, cases)
+        self._settle()
+        for name in SideName:
+            apply.update(work, name, self.updates[name])
+            apply.create(work, name, self._searched(name, self.creates[name]))
+            apply.delete(work, name, self.deletes[name])
+        for name, case, pairing_id in self.moves:
+            apply.move(work, name, case, pairing_id)
+
+    def _settle(self) -> None:
+        work = self.work
+        apply.settle(work, self.clean)
+        if self.ended:
+            with work.commit():
+                bury(work, [case.link for case in self.ended])
+        if self.waiting:
+            apply.settle(work, self.waiting, clean=False)
+            for case in self.waiting:
+                work.park(case.link)
+        if self.held:
+            apply.settle(work, self.held)
+
+    # Sorting ---------------------------------------------------------------------------------------------------------
+
+    def _sort(self, case: Case) -> None:
+        alive = [name for name in SideName if name in case.objects]
+        if len(alive) == 2:
+            self._merge(case)
+        elif not alive:
+            self._end(case)
+        elif case.side(alive[0].other).known:
+            self.absent[alive[0].other].append(case)
+        else:
+            self._copy(case, alive[0])
+
+    def _dated(self, case: Case) -> bool:
+        """Whether every absence was noted before the start of the last complete pass (rule 1)."""
+        noted = [case.side(name).missing for name in SideName if name not in case.objects and case.side(name).known]
+        return all(missing is not None and missing < self.work.complete for missing in noted)
+
+    def _end(self, case: Case) -> None:
+        """Gone from wherever it was."""
+        if case.link.half is not None or self._dated(case):
+            self.ended.append(case)
+        else:
+            self.waiting.append(case)
+
+    def _merge(self, case: Case) -> None:
+        """Both sides hold it: the folder first, then the fields."""
+        if self.work.has_holds:
+            Hold.objects.filter(link=case.link).delete()
+        if (target := self._folder_target(case)) is not None:
+            name, pairing_id = target
+            self.moves.append((name, case, pairing_id))
+            return
+        views = {
+            name: View(case.objects[name].item, case.base(name), self.work.side(name).project) for name in SideName
+        }
+        decision = decide(views, self.work.prints(case.key), winner=case.winner, source=case.source)
+        for name, write in decision.writes.items():
+            self.updates[name].append(Updating(case, decision, write))
+            # One write at a time: the other side's turn comes when this one is done and read back.
+            return
+        for name in SideName:
+            case.take(name, decision.bases[name])
+        case.link.recurring = isinstance(views[SideName.EXCHANGE].item, Event) and any(
+            getattr(view.item, "recurrence", None) is not None for view in views.values()
+        )
+        self.clean.append(case)
+
+    def _folder_target(self, case: Case) -> tuple[SideName, int] | None:
+        """Which side's object has to move where, by the same rules as any field (rule 2)."""
+        where = {name: case.side(name).pairing_id for name in SideName}
+        exchange, nextcloud = where[SideName.EXCHANGE], where[SideName.NEXTCLOUD]
+        assert exchange is not None
+        assert nextcloud is not None
+        if exchange == nextcloud:
+            case.link.pairing_id = exchange
+            return None
+        moved = [name for name in SideName if where[name] != case.link.pairing_id]
+        winner = case.source or (moved[0] if len(moved) == 1 else case.winner)
+        pairing_id = where[winner]
+        assert pairing_id is not None
+        return winner.other, pairing_id
+
+    def _copy(self, case: Case, source: SideName) -> None:
+        """One side has it and the other never had: it is new, unless something speaks against that."""
+        work, pairing = self.work, case.pairing
+        assert pairing is not None
+        if not work.listed:
+            self.waiting.append(case)
+        elif case.source is source.other or (case.link.initial and not self._inside_window(case, pairing, source)):
+            case.side(source).take_revision(case.objects[source].revision)
+            self.clean.append(case)
+        else:
+            self.creates[source.other].append(case)
+
+    def _inside_window(self, case: Case, pairing: Pairing, source: SideName) -> bool:
+        item = case.objects[source].item
+        if not isinstance(item, Event):
+            return True
+        now = self.work.clock.now()
+        return in_window(item, now - timedelta(days=pairing.days_back), now + timedelta(days=pairing.days_ahead))
+
+    # Absences --------------------------------------------------------------------------------------------------------
+
+    def _judge_absences(self, name: SideName, cases: Sequence[Case]) -> None:
+        """Objects that are gone from side ``name`` and alive across: delete there, or put back here."""
+        dated = [case for case in cases if self._dated(case)]
+        self.waiting += [case for case in cases if not self._dated(case)]
+        if not dated:
+            return
+        hits = search(self.work, name, [(case.link, case.side(name).uid, True) for case in dated])
+        for case in dated:
+            found = hits[case.link.pk].alive
+            if found:
+                with self.work.commit():
+                    attach(self.work, case.link, name, found[0])
+                continue
+            self._judge_absence(case, name)
+
+    def _judge_absence(self, case: Case, name: SideName) -> None:
+        there = name.other
+        if self._refused(case):
+            case.side(name).lost = True
+        if case.source is name:
+            unchanged = True
+        elif case.source is there or case.side(name).lost:
+            unchanged = False
+        else:
+            whole = case.side(there).whole
+            unchanged = whole is not None and bytes(whole) == case.whole(there)
+        if not unchanged:
+            self.creates[name].append(case)
+            return
+        with self.work.commit():
+            allowed = self.guard.allows(case, there)
+        if allowed:
+            self.deletes[there].append(case)
+        else:
+            self.work.has_holds = True
+            self.held.append(case)
+
+    def _refused(self, case: Case) -> bool:
+        return self.work.has_holds and Hold.objects.filter(link=case.link, state=Hold.State.REFUSED).exists()
+
+    # Creates ---------------------------------------------------------------------------------------------------------
+
+    def _searched(self, name: SideName, cases: Sequence[Case]) -> list[Creating]:
+        """The creates that remain after a search on their side, right before they are sent (rule 12)."""
+        if not cases:
+            return []
+        uids = self._uids(name, cases)
+        sent = {
+            bytes(key)
+            for key in Sent.objects.filter(key__in=[case.key for case in cases]).values_list("key", flat=True)
+        }
+        wanted = [(case.link, uids[case.link.pk], case.key in sent) for case in cases]
+        hits = search(self.work, name, wanted)
+        jobs: list[Creating] = []
+        for case in cases:
+            job = self._found_or_new(name, case, uids[case.link.pk], hits[case.link.pk])
+            if job is not None:
+                jobs.append(job)
+        return jobs
+
+    def _uids(self, name: SideName, cases: Sequence[Case]) -> dict[int, str]:
+        """The UID that each new object shall have: one that no other link uses on that side (rule 18)."""
+        wishes = {
+            case.link.pk: "" if case.link.fresh_uid else case.side(name).uid or case.side(name.other).uid
+            for case in cases
+        }
+        column = f"{name}_uid_digest"
+        using = self.work.links().filter(**{f"{column}__in": [digest(uid) for uid in wishes.values() if uid]})
+        used = {link.side(name).uid: link.pk for link in using if link.side(name).there}
+        for pk, uid in wishes.items():
+            if not uid or used.setdefault(uid, pk) != pk:
+                wishes[pk] = "" if name is SideName.EXCHANGE and not uid else str(uuid.uuid4())
+        return wishes
+
+    def _found_or_new(self, name: SideName, case: Case, uid: str, hits: Hits) -> Creating | None:
+        pairing_id = case.side(name.other).pairing_id
+        assert pairing_id is not None
+        if hits.alive:
+            with self.work.commit():
+                attach(self.work, case.link, name, hits.alive[0])
+            return None
+        if hits.taken:
+            uid = str(uuid.uuid4())
+        elif hits.binned:
+            apply.restore(self.work, name, case, hits.binned[-1].id, pairing_id)
+            return None
+        side, prints = self.work.side(name), self.work.prints(case.key)
+        item, target, source = first_copy(case.objects[name.other].item, side.project, prints)
+        nonce = new_nonce()
+        creation = Creation(own_id(case.key, nonce), uid, self.work.pairings[pairing_id].folder(name), item)
+        steps = frozenset(each for each in elements(item) if each[0] in side.steps)
+        return Creating(case, creation, nonce, pairing_id, target, source, steps)

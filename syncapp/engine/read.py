@@ -1,0 +1,119 @@
+"""Read: the objects of dirty links from both sides, in batches, and what that says about where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db.models import F, Q
+
+from syncapp.engine.case import Case
+from syncapp.engine.work import BATCH, Work, title_of
+from syncapp.models import Link
+from syncapp.side import Object, SideError, SideName
+
+_ROUNDS = 4
+"""How often one item is worked on in a slice: what isn't settled then goes on in the next one."""
+
+
+def next_batch(work: Work, after: int) -> list[Link]:
+    """Dirty links that are due, in order; one that has failed before comes alone, in nobody else's way."""
+    due = Q(not_before=None) | Q(not_before__lte=work.clock.now())
+    while True:
+        found = list(work.dirty().filter(due, pk__gt=after).order_by("pk")[:BATCH])
+        if not found:
+            return []
+        batch = [link for link in found if work.rounds[link.pk] < _ROUNDS]
+        if batch:
+            break
+        after = found[-1].pk
+    for number, link in enumerate(batch):
+        if link.attempts >= 2:
+            return batch[:number] or [link]
+    return batch
+
+
+def begin(work: Work, batch: Sequence[Link]) -> None:
+    """Count the attempt before the work: an item that kills its worker can't do so for ever."""
+    with work.commit():
+        Link.objects.filter(pk__in=[link.pk for link in batch]).update(attempts=F("attempts") + 1)
+        for link in batch:
+            link.attempts += 1
+            link.not_before = work.retry_at(link.attempts)
+            if link.not_before is not None:
+                Link.objects.filter(pk=link.pk).update(not_before=link.not_before)
+    for link in batch:
+        work.rounds[link.pk] += 1
+
+
+def read(work: Work, batch: Sequence[Link]) -> list[Case]:
+    """The cases of a batch, with what is alive on each side, and absences noted.
+
+    An object that can't be read is its item's problem, and no absence: such links are left out.
+    """
+    cases = {link.pk: Case(work, link) for link in batch}
+    unreadable: dict[int, tuple[SideName, SideError]] = {}
+    for name in SideName:
+        found = _read_side(work, name, [link.side(name).id for link in batch if link.side(name).id])
+        for link in batch:
+            answer = found.get(link.side(name).id) if link.side(name).id else None
+            if isinstance(answer, SideError):
+                unreadable[link.pk] = (name, answer)
+            elif link.pk not in unreadable:
+                _place(work, cases[link.pk], name, answer)
+    if unreadable:
+        with work.commit():
+            for pk, (name, problem) in unreadable.items():
+                _refuse(work, cases[pk], name, problem)
+    return [case for pk, case in cases.items() if pk not in unreadable]
+
+
+def _read_side(work: Work, name: SideName, ids: Sequence[str]) -> dict[str, Object | SideError]:
+    found: dict[str, Object | SideError] = {}
+    for id in ids:
+        cached = work.cache.pop((name, id), None)
+        if cached is not None:
+            found[id] = cached
+    missing = [id for id in ids if id not in found]
+    if missing:
+        found.update(work.side(name).read(missing))
+    return found
+
+
+def _refuse(work: Work, case: Case, name: SideName, problem: SideError) -> None:
+    label = next((title_of(each.item) for each in case.objects.values()), "")
+    work.journal.fail(case.link, "unreadable", str(problem), label=label, side=name)
+    at = work.retry_at(case.link.attempts + 4)
+    Link.objects.filter(pk=case.link.pk).update(has_problem=True, not_before=at)
+
+
+def _place(work: Work, case: Case, name: SideName, found: Object | None) -> None:
+    """Say where the object is on one side, in memory: it is stored with whatever is decided next."""
+    side = case.side(name)
+    if found is None or not work.lives(name, found):
+        if side.known and side.missing is None:
+            pairing = work.pairings.get(side.pairing_id or 0)
+            side.missing, side.lost = work.passes, bool(pairing and pairing.distrusted(name))
+        return
+    if side.uid and found.uid and side.uid != found.uid and case.link.half is None:
+        _split(work, case, name, found)
+        return
+    pairing = work.pairing_of(name, found.folder)
+    assert pairing is not None
+    side.missing, side.lost, side.pairing_id = None, False, pairing.pk
+    if found.uid:
+        side.uid = found.uid
+    case.objects[name] = found
+
+
+def _split(work: Work, case: Case, name: SideName, found: Object) -> None:
+    """Another UID at a known address: the old item is gone, and what stands there is a new one (rule 18)."""
+    side = case.side(name)
+    pairing = work.pairing_of(name, found.folder)
+    assert pairing is not None
+    new = Link(enrollment_id=work.enrollment_id, kind=work.kind, dirty=1)
+    new.side(name).id, new.side(name).pairing_id = found.id, pairing.pk
+    side.id, side.revision, side.missing = "", "", work.passes
+    with work.commit():
+        Link.objects.put([case.link])
+        new.save()
+        work.journal.note("another-uid", case.link, name)

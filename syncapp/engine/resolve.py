@@ -1,0 +1,249 @@
+"""Resolve: finish what was begun before deciding anything new (rule 9).
+
+Each intent is judged by what its side holds now. What was written is settled; what was not stays as it was, so that
+the next decision sends it again in the same direction; what is neither is a person's doing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from syncapp.engine import intents
+from syncapp.engine.case import Case
+from syncapp.engine.decide import Delta, moved
+from syncapp.engine.keeping import bury, keep_history
+from syncapp.engine.match import relink
+from syncapp.engine.work import Work
+from syncapp.items.fingerprint import Base
+from syncapp.models import History, Link, Sent
+from syncapp.models.link import parse_own_id
+from syncapp.models.pairing import digest
+from syncapp.side import Found, Gone, Object, SideError, SideName, Written
+
+
+def resolve(work: Work, cases: Sequence[Case]) -> list[Case]:
+    """The cases that can be decided now; the others were changed in the database and come again as dirty links."""
+    going_on: list[Case] = []
+    asking: list[Case] = []
+    for case in cases:
+        intent = case.intent
+        match intent:
+            case None:
+                going_on.append(case)
+            case intents.Check():
+                check(case, intent)
+                going_on.append(case)
+            case intents.Change():
+                _change(case, intent)
+                going_on.append(case)
+            case intents.Move():
+                case.intent = None
+                going_on.append(case)
+            case intents.Delete() if intent.side in case.objects:
+                # It was not done, or a person brought the object back: decide again.
+                case.intent = None
+                going_on.append(case)
+            case intents.Create() | intents.Delete():
+                asking.append(case)
+    for name in SideName:
+        here = [case for case in asking if case.intent is not None and case.intent.side is name]
+        going_on += _resolve_by_search(work, name, here)
+    return going_on
+
+
+def check(case: Case, intent: intents.Check) -> bool:
+    """A write was answered: take what was read for what became of it, if it speaks of that write (rule 8).
+
+    Whether it did. If it didn't, the base stays the projection of what was sent: what differs from it has changed.
+    """
+    case.intent = None
+    found = case.objects.get(intent.side)
+    if found is None or not intent.revision or found.revision != intent.revision:
+        return False
+    # Where the write altered more than it was told to, that is how this server keeps it: nobody's edit.
+    old, now = case.base(intent.side), case.hashes(intent.side)
+    case.take(intent.side, moved(now, {path: old.get(path) for path in intent.open}))
+    return True
+
+
+def _change(case: Case, intent: intents.Change) -> None:
+    """The answer to an update was lost: settle element by element what was done of it."""
+    case.intent = None
+    target = case.objects.get(intent.side)
+    if target is None:
+        return
+    now = case.hashes(intent.side)
+    done = {path for path, value in intent.target.items() if now.get(path) == value}
+    strange = [path for path in intent.target.keys() - done if now.get(path) != intent.before.get(path)]
+    _move(case, intent.side, {path: intent.target[path] for path in done})
+    _move(case, intent.side.other, {path: intent.source.get(path) for path in done})
+    if strange:
+        case.link.prefer = intent.side.other
+
+
+def _move(case: Case, name: SideName, delta: Delta) -> None:
+    side = case.side(name)
+    base = Base.unpack(bytes(side.base)).hashes if side.base is not None else {}
+    side.base = Base(moved(base, delta)).pack()
+
+
+# Creates and deletes: ask the side -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Hits:
+    """What a search found for one link: alive in a folder of ours, or in the bin. Objects of other links are left out."""
+
+    alive: tuple[Found, ...] = ()
+    binned: tuple[Found, ...] = ()
+    taken: bool = False
+    """Whether another link has an object with this UID."""
+
+
+def search(work: Work, name: SideName, wanted: Iterable[tuple[Link, str, bool]]) -> dict[int, Hits]:
+    """Look for objects by (link, UID, whether by own id, too) on one side, in one request."""
+    wanted = list(wanted)
+    keys = {bytes(link.key).hex() for link, _, by_key in wanted if by_key}
+    uids = {uid for _, uid, _ in wanted if uid}
+    found = work.side(name).find(keys, uids) if keys or uids else []
+    column = f"{name}_digest"
+    known = work.links().filter(**{f"{column}__in": [digest(each.id) for each in found]})
+    owners = {link.side(name).id: link for link in known}
+    return {link.pk: _hits_of(work, name, link, uid, found, owners) for link, uid, _ in wanted}
+
+
+def _hits_of(work: Work, name: SideName, link: Link, uid: str, found: Iterable[Found], owners: dict[str, Link]) -> Hits:
+    alive, binned, taken = [], [], False
+    for each in found:
+        own = parse_own_id(each.own_id)
+        if not (own and own[0] == bytes(link.key)) and not (uid and each.uid == uid):
+            continue
+        owner = owners.get(each.id)
+        if owner is not None and owner.pk != link.pk and owner.half is None:
+            taken = taken or work.lives(name, each)
+        elif each.in_bin:
+            binned.append(each)
+        elif work.lives(name, each):
+            alive.append(each)
+    alive.sort(key=lambda each: each.own_id.startswith(bytes(link.key).hex()), reverse=True)
+    return Hits(tuple(alive), tuple(binned), taken)
+
+
+def attach(work: Work, link: Link, name: SideName, found: Found) -> None:
+    """``found`` is the object of ``link`` on this side, whether or not it was collected yet. In a transaction."""
+    known = work.links().filter(**{f"{name}_digest": digest(found.id)}).exclude(pk=link.pk).first()
+    new = known or Link(enrollment_id=work.enrollment_id, kind=work.kind)
+    if known is None:
+        pairing = work.pairing_of(name, found.folder)
+        side = new.side(name)
+        side.id, side.uid, side.pairing_id = found.id, found.uid, pairing.pk if pairing else None
+    own = parse_own_id(found.own_id)
+    relink(work, link, new, name, own[1] if own and own[0] == bytes(link.key) else None)
+
+
+def _resolve_by_search(work: Work, name: SideName, cases: Sequence[Case]) -> list[Case]:
+    if not cases:
+        return []
+    hits = search(work, name, [(case.link, _uid(case), True) for case in cases])
+    going_on: list[Case] = []
+    for case in cases:
+        intent = case.intent
+        if isinstance(intent, intents.Create):
+            if _created(work, case, intent, hits[case.link.pk]):
+                going_on.append(case)
+        elif isinstance(intent, intents.Delete) and _deleted(work, case, intent, hits[case.link.pk]):
+            going_on.append(case)
+    return going_on
+
+
+def _uid(case: Case) -> str:
+    intent = case.intent
+    if isinstance(intent, intents.Create):
+        return intent.uid
+    return case.side(intent.side).uid if intent is not None else ""
+
+
+def _created(work: Work, case: Case, intent: intents.Create, hits: Hits) -> bool:
+    """The answer to a create was lost. Whether the case can go on as it is."""
+    own = f"{case.key.hex()}.{intent.nonce.hex()}"
+    if hits.alive:
+        with work.commit():
+            attach(work, case.link, intent.side, hits.alive[0])
+        return False
+    in_bin = [
+        each for each in hits.binned if each.own_id.startswith(own) or (not each.own_id and each.uid == intent.uid)
+    ]
+    case.intent = None
+    if in_bin or intent.gone:
+        # It was created, and a person deleted it: an absence like any other (rule 10).
+        sent = Sent.objects.get(key=case.key, nonce=intent.nonce)
+        side = case.side(intent.side)
+        side.id, side.uid, side.nonce = in_bin[0].id if in_bin else "", intent.uid, intent.nonce
+        source = case.side(intent.side.other)
+        side.base, source.base, source.whole = bytes(sent.hashes), bytes(sent.source), bytes(sent.whole)
+        side.missing, side.lost = work.passes, False
+        side.pairing_id = case.link.pairing_id = source.pairing_id
+        with work.commit():
+            Sent.objects.filter(pk=sent.pk).update(linked=True)
+            Link.objects.put([case.link])
+            work.journal.note("created-and-deleted", case.link, intent.side)
+        return True
+    if hits.taken:
+        case.link.fresh_uid = True
+    return True
+
+
+def _deleted(work: Work, case: Case, intent: intents.Delete, hits: Hits) -> bool:
+    """The answer to a delete was lost, and the object is gone. Whether the case can go on as it is."""
+    name = intent.side
+    if hits.alive:
+        with work.commit():
+            attach(work, case.link, name, hits.alive[0])
+        return False
+    binned = work.side(name).read([each.id for each in hits.binned]) if hits.binned else {}
+    if not end_deletion(work, case, name, intent.whole, binned.values()):
+        return False
+    case.intent = None
+    if name.other in case.objects:
+        # It came back across meanwhile. Our own delete is nobody's wish: put the object back (rule 4).
+        case.side(name).lost = True
+        return True
+    with work.commit():
+        bury(work, [case.link], deleted_on=name)
+        work.journal.note("deleted", case.link, name, count="deleted")
+    return False
+
+
+def end_deletion(
+    work: Work, case: Case, name: SideName, whole: bytes, binned: Iterable[Object | SideError | None]
+) -> bool:
+    """Judge what lies in the bin after a delete: is it what we had read (rule 13)? If not, restore it; answer False.
+
+    DeleteItem checks no revision: somebody may have edited the object between our read and our delete.
+    """
+    side, prints = work.side(name), work.prints(case.key)
+    copies = [each for each in binned if isinstance(each, Object) and each.in_bin]
+    if not copies or any(prints.whole(each.whole) == whole for each in copies):
+        return True
+    changed = copies[-1]
+    with work.commit():
+        keep_history(work, case.key, name, [changed], History.Reason.IN_BIN)
+        case.intent = intents.Move(name)
+        Link.objects.put([case.link])
+    pairing = work.pairings.get(case.side(name).pairing_id or 0) or case.pairing
+    assert pairing is not None
+    work.lease.outlast(side.request_seconds)
+    try:
+        restored: Written = side.restore(changed.id, pairing.folder(name))
+    except Gone:
+        return True
+    with work.commit():
+        there = case.side(name)
+        there.id, there.missing, there.lost = restored.id, None, False
+        there.pairing_id = pairing.pk
+        case.intent = None
+        Link.objects.put([case.link])
+        case.link.mark()
+        work.journal.note("edited-before-deletion", case.link, name)
+    return False

@@ -1,0 +1,87 @@
+"""One slice of a run: collect, match, decide, guard and apply, kind by kind, until done or out of time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db.models import Min
+
+from syncapp.engine.clock import SYSTEM_CLOCK, Clock
+from syncapp.engine.collect import anything_gone, collect
+from syncapp.engine.guard import report_holds
+from syncapp.engine.journal import Journal
+from syncapp.engine.lease import Lease
+from syncapp.engine.match import match
+from syncapp.engine.process import process
+from syncapp.engine.work import Work
+from syncapp.models import Hold, Installation, Link, Pairing, Run
+from syncapp.side import SidesOf
+
+
+@dataclass
+class SliceResult:
+    """What a slice leaves: whether work is ``more`` to do at once, when the next retry is due, and what was done."""
+
+    more: bool = False
+    next_at: datetime | None = None
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+def run_slice(
+    lease: Lease,
+    run: Run,
+    sides: Sequence[SidesOf],
+    *,
+    clock: Clock = SYSTEM_CLOCK,
+    seconds: float,
+    full: bool = False,
+) -> SliceResult:
+    """Keep the items of one enrollment the same for at most about ``seconds`` (one batch more than that).
+
+    ``full`` compares complete listings whatever the tokens say. Problems of items are stored and do not raise. Raises
+    what concerns the whole enrollment, account or server (``LoginFailed``, ``NotAllowed``, ``Throttled``,
+    ``Unreachable``, ``NoMailbox``), and ``LeaseLost``; what was committed until then stands.
+    """
+    journal = Journal(run, clock)
+    until = clock.now() + timedelta(seconds=seconds)
+    base_key = Installation.get().base_key
+    result = SliceResult(counts=journal.counts)
+    for pair in sides:
+        pairings = Pairing.objects.filter(enrollment_id=lease.enrollment_id, kind=pair.kind, enabled=True)
+        work = Work(lease, journal, clock, until, pair.kind, pair, {each.pk: each for each in pairings}, base_key)
+        if work.pairings:
+            result.more |= _sync(work, full)
+    _sum_up(lease, journal, result)
+    return result
+
+
+def _sync(work: Work, full: bool) -> bool:
+    """One kind of items. Whether there is more to do at once."""
+    work.has_holds = Hold.objects.filter(enrollment_id=work.enrollment_id).exists()
+    collect(work, full=full)
+    if anything_gone(work):
+        collect(work)
+    done = match(work) and process(work)
+    if done:
+        _end_first_contact(work)
+    if work.has_holds:
+        with work.commit():
+            report_holds(work)
+    return not done or work.waiting
+
+
+def _end_first_contact(work: Work) -> None:
+    """Everything that the first listings found has been dealt with: from now on nothing is adopted by content."""
+    for pairing in work.pairings.values():
+        if pairing.first_contact and pairing.listed and not work.dirty().filter(intent=None).exists():
+            with work.commit():
+                pairing.put(first_contact=False)
+
+
+def _sum_up(lease: Lease, journal: Journal, result: SliceResult) -> None:
+    dirty = Link.objects.filter(enrollment_id=lease.enrollment_id, dirty__gt=0)
+    journal.pending(dirty.count())
+    result.next_at = dirty.aggregate(at=Min("not_before"))["at"]

@@ -1,0 +1,161 @@
+"""What every step of a slice needs: one kind of items of one enrollment, its sides, its pairings, and how to commit."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+
+from syncapp.engine.clock import Clock
+from syncapp.engine.journal import Journal
+from syncapp.engine.lease import Lease
+from syncapp.items import Event, Item, Kind
+from syncapp.items.fields import NORMAL_FORM_VERSION
+from syncapp.items.fingerprint import Base, Fingerprinter, Hashes
+from syncapp.models import Enrollment, Link, Pairing
+from syncapp.models.link import LinkSide
+from syncapp.side import Found, Object, Side, SideName, SidesOf
+
+BATCH = 50
+"""Items per commit and per request."""
+
+_CACHED_OBJECTS = 2000
+
+
+def title_of(item: Item) -> str:
+    """What a person recognises an item by."""
+    return item.title if isinstance(item, Event) else item.display_name
+
+
+@dataclass
+class Work:
+    """One kind of items of one enrollment, for the length of a slice.
+
+    ``passes`` numbers the collects; ``complete`` is the number of the last one that reached every pairing, 0 if none
+    did in this slice. ``broken`` are pairings whose folder is not there on one side: nothing of theirs is touched.
+    """
+
+    lease: Lease
+    journal: Journal
+    clock: Clock
+    until: datetime
+    kind: Kind
+    sides: SidesOf
+    pairings: dict[int, Pairing]
+    base_key: bytes
+    full: bool = False
+    passes: int = 0
+    complete: int = 0
+    broken: set[int] = field(default_factory=set)
+    waiting: bool = False
+    has_holds: bool = True
+    cache: dict[tuple[SideName, str], Object] = field(default_factory=dict)
+    rounds: Counter[int] = field(default_factory=Counter)
+
+    @property
+    def enrollment_id(self) -> int:
+        """Whose items these are."""
+        return self.lease.enrollment_id
+
+    def side(self, name: SideName) -> Side:
+        """One of the two sides."""
+        return self.sides.by_name[name]
+
+    def prints(self, key: bytes) -> Fingerprinter:
+        """The fingerprinter of the link with this key."""
+        return Fingerprinter(self.base_key, bytes(key))
+
+    def out_of_time(self) -> bool:
+        """Whether the slice has to end before the next batch."""
+        return self.clock.now() >= self.until
+
+    # State -----------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def commit(self) -> Iterator[None]:
+        """A transaction that holds only under the lease, and takes the journal's lines along. Raises ``LeaseLost``.
+
+        Nothing remote may be called inside.
+        """
+        with self.journal.transaction(), transaction.atomic():
+            self.lease.hold()
+            yield
+            self.journal.flush()
+
+    def begin_pass(self) -> None:
+        """Number the collect that begins now."""
+        with self.commit():
+            Enrollment.objects.filter(pk=self.enrollment_id).update(passes=F("passes") + 1)
+            self.passes = Enrollment.objects.values_list("passes", flat=True).get(pk=self.enrollment_id)
+
+    def links(self) -> QuerySet[Link]:
+        """The links of this kind."""
+        return Link.objects.filter(enrollment_id=self.enrollment_id, kind=self.kind)
+
+    def dirty(self) -> QuerySet[Link]:
+        """The links that need work and whose pairings can be worked on."""
+        idle = Pairing.objects.filter(enrollment_id=self.enrollment_id, kind=self.kind).exclude(pk__in=self.active)
+        stuck = list(idle.values_list("pk", flat=True))
+        dirty = self.links().filter(dirty__gt=0)
+        if stuck:
+            dirty = dirty.exclude(Q(exchange_pairing__in=stuck) | Q(nextcloud_pairing__in=stuck))
+        return dirty
+
+    @property
+    def active(self) -> list[int]:
+        """The pairings that can be worked on now."""
+        return [pk for pk in self.pairings if pk not in self.broken]
+
+    @property
+    def listed(self) -> bool:
+        """Whether every folder has been listed completely: nothing is created before (rule 19)."""
+        return all(pairing.listed for pairing in self.pairings.values())
+
+    def park(self, link: Link) -> None:
+        """Leave a link alone until the next slice."""
+        self.waiting = True
+        self.rounds[link.pk] = 1_000
+
+    # Folders ---------------------------------------------------------------------------------------------------------
+
+    def pairing_of(self, name: SideName, folder: str) -> Pairing | None:
+        """The pairing in whose folder an object stands; None for a folder that is not paired."""
+        return next((each for each in self.pairings.values() if each.folder(name) == folder), None)
+
+    def lives(self, name: SideName, found: Object | Found) -> bool:
+        """Whether an object is alive where we look: not in the bin, and in a folder that is paired."""
+        return not found.in_bin and self.pairing_of(name, found.folder) is not None
+
+    # Fingerprints ----------------------------------------------------------------------------------------------------
+
+    def base(self, side: LinkSide, read: Object) -> Hashes:
+        """The base of one side, to compare ``read`` with.
+
+        After an upgrade of a normal form, a side whose revision has not moved is fingerprinted afresh: nobody has
+        changed it. One that did move has no base any more.
+        """
+        if side.base is None:
+            return {}
+        base = Base.unpack(bytes(side.base))
+        if base.version == NORMAL_FORM_VERSION:
+            return base.hashes
+        unmoved = read.revision == side.revision
+        return self.prints(side.link.key).item(read.item) if unmoved else {}
+
+    # Objects ---------------------------------------------------------------------------------------------------------
+
+    def keep(self, name: SideName, read: Object) -> None:
+        """Remember an object that was just read for the batch that will need it, within bounds."""
+        if len(self.cache) < _CACHED_OBJECTS:
+            self.cache[name, read.id] = read
+
+    def retry_at(self, attempts: int) -> datetime | None:
+        """When to try again after so many attempts: at once at first, then with growing delays up to a day."""
+        if attempts < 2:
+            return None
+        return self.clock.now() + timedelta(minutes=min(2 ** (attempts - 2), 24 * 60))

@@ -1,0 +1,85 @@
+"""Whether an event happens within a stretch of time, for the window that bounds a first load. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice
+
+from dateutil.rrule import rrule, rrulestr
+
+from syncapp.items.event import Event, duration_end
+from syncapp.items.values import Moment, Recurrence, ZonedTime, moment_key
+
+MOST_OCCURRENCES = 5000
+"""A series that repeats more often than this before the window opens counts as inside: looking on costs too much."""
+
+
+def in_window(event: Event, start: datetime, end: datetime) -> bool:
+    """Whether any occurrence of ``event`` lies, even in part, between ``start`` and ``end`` (with zones).
+
+    Days and floating times are taken as if in UTC. A series whose pattern can't be expanded counts as inside: it is
+    better to load an event too many than to lose one.
+    """
+    for number, (first, last) in enumerate(_occurrences(event)):
+        if first <= end and last >= start:
+            return True
+        if number >= MOST_OCCURRENCES:
+            return True
+    return False
+
+
+def _occurrences(event: Event) -> Iterator[tuple[datetime, datetime]]:
+    changed = {moment_key(each.original): each for each in event.exceptions}
+    for each in event.exceptions:
+        if not each.deleted and "start" in each.values:
+            first: Moment = each.values["start"]
+            yield _instant(first), _instant(each.values.get("end", duration_end(first, event)))
+    for moment in _starts(event):
+        exception = changed.get(moment_key(moment))
+        if exception is None or not (exception.deleted or "start" in exception.values):
+            yield _instant(moment), _instant(duration_end(moment, event))
+
+
+def _starts(event: Event) -> Iterator[Moment]:
+    if event.recurrence is None:
+        yield event.start
+        return
+    yield from event.recurrence.dates
+    for wall in islice(_expanded(event.recurrence, event.start), MOST_OCCURRENCES + 1):
+        yield ZonedTime(wall, event.start.zone) if isinstance(event.start, ZonedTime) else wall.date()
+
+
+def _expanded(rule: Recurrence, start: Moment) -> rrule:
+    wall = start.wall if isinstance(start, ZonedTime) else datetime.combine(start, time())
+    parts = [f"FREQ={rule.frequency}", f"INTERVAL={rule.interval}", f"WKST={rule.week_start}"]
+    lists = {
+        "BYDAY": [f"{each.ordinal or ''}{each.day}" for each in rule.weekdays],
+        "BYMONTHDAY": rule.month_days,
+        "BYMONTH": rule.months,
+        "BYSETPOS": rule.positions,
+    }
+    parts += [f"{name}={','.join(map(str, values))}" for name, values in lists.items() if values]
+    parts += [f"{name}={value}" for name, value in rule.others]
+    if rule.count is not None:
+        parts.append(f"COUNT={rule.count}")
+    if rule.until is not None:
+        parts.append(f"UNTIL={_until(rule.until, start):%Y%m%dT%H%M%S}")
+    expanded = rrulestr(";".join(parts), dtstart=wall)
+    assert isinstance(expanded, rrule)
+    return expanded
+
+
+def _until(until: Moment, start: Moment) -> datetime:
+    """The last moment on the wall clock of the series."""
+    if not isinstance(until, ZonedTime):
+        return datetime.combine(until, time(23, 59, 59))
+    zone = start.zone if isinstance(start, ZonedTime) else ""
+    return until.in_zone(zone).wall if zone and until.zone else until.wall
+
+
+def _instant(moment: Moment) -> datetime:
+    if isinstance(moment, ZonedTime):
+        return moment.instant
+    assert isinstance(moment, date)
+    return datetime.combine(moment, time(), UTC)
