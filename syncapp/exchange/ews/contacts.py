@@ -23,7 +23,7 @@ from syncapp.exchange.ews.properties import (
 from syncapp.exchange.ews.times import format_birthday, parse_birthday
 from syncapp.exchange.ews.xml import Element, children, flag, legal, t, text
 from syncapp.items.contact import Contact
-from syncapp.items.fields import address_key, digits
+from syncapp.items.fields import address_key, digits, line
 from syncapp.items.values import Email, Phone, Photo, PostalAddress
 from syncapp.side import Unreadable
 
@@ -140,15 +140,23 @@ def project_contact(contact: Contact) -> Contact:
     }
     categories = {each.casefold(): each for each in map(str.strip, reversed(contact.categories)) if each}
     photo = contact.photo and Photo(contact.photo.data, media_type_of(contact.photo.data))
+    held = tuple(each for each in reversed(emails.values()) if "@" in each.address)[: len(EMAIL_KEYS)]
+    lines["display_name"] = lines["display_name"] if line(lines["display_name"]) else _name_of(lines, held)
     return replace(
         contact,
         **lines,
-        emails=tuple(each for each in reversed(emails.values()) if "@" in each.address)[: len(EMAIL_KEYS)],
+        emails=held,
         phones=tuple(Phone(legal(phones[label].number), label) for label in PHONE_KEYS if label in phones),
         addresses=tuple(_legal_address(addresses[label]) for label in ADDRESS_KEYS if label in addresses),
         categories=tuple(map(legal, reversed(categories.values()))),
         photo=photo,
     )
+
+
+def _name_of(lines: Mapping[str, str], emails: tuple[Email, ...]) -> str:
+    """A name to show for a contact that has none: some servers make one up, others show an empty line in lists."""
+    names = line(f"{lines['given_name']} {lines['surname']}")
+    return names or line(lines["company"]) or (emails[0].address if emails else "")
 
 
 def _legal_address(address: PostalAddress) -> PostalAddress:
@@ -162,7 +170,7 @@ def new_contact(contact: Contact, uid: str, own_id: str) -> Element:
     """The Contact element that creates ``contact`` without its photo."""
     contact = project_contact(contact)
     prefix = t("ExtendedProperty", prefix_path(), t("Value", contact.prefix)) if contact.prefix else None
-    line = {name: t(element, getattr(contact, name)) for name, element in _LINES.items() if getattr(contact, name)}
+    texts = {name: t(element, getattr(contact, name)) for name, element in _LINES.items() if getattr(contact, name)}
     emails = zip(EMAIL_KEYS, contact.emails, strict=False)
     phones = {PHONE_KEYS[each.label]: each.number for each in contact.phones}
     return t(
@@ -173,12 +181,12 @@ def new_contact(contact: Contact, uid: str, own_id: str) -> Element:
         own_property(UID_NAME, uid),
         prefix,
         t("FileAs", contact.display_name) if contact.display_name else None,
-        *map(line.get, ("display_name", "given_name", "middle_name", "nickname", "company")),
+        *map(texts.get, ("display_name", "given_name", "middle_name", "nickname", "company")),
         t("EmailAddresses", *(_entry(key, each.address) for key, each in emails)) if contact.emails else None,
         t("PhysicalAddresses", *map(_address_entry, contact.addresses)) if contact.addresses else None,
         t("PhoneNumbers", *(_entry(key, phones[key]) for key in sorted(phones))) if phones else None,
         t("Birthday", format_birthday(contact.birthday)) if contact.birthday else None,
-        *map(line.get, ("web_page", "department", "suffix", "job_title", "surname")),
+        *map(texts.get, ("web_page", "department", "suffix", "job_title", "surname")),
     )
 
 

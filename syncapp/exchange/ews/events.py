@@ -358,7 +358,7 @@ def _project_values(occurrence: Occurrence, original: Moment, master: Event, hom
 # Writing ---------------------------------------------------------------------------------------------------------
 
 
-def check_event(event: Event) -> None:
+def check_event(event: Event, home: str) -> None:
     """Raises ``Refused`` when Exchange can't hold ``event``, with a sentence that says why."""
     if event.recurrence is not None:
         patterns.holdable(event.recurrence, date_of(event.start))
@@ -367,6 +367,8 @@ def check_event(event: Event) -> None:
         last = last_day(event.recurrence, event.start)
         if last is not None and last < date_of(event.start):
             raise Refused("The series ends before its first date, which Exchange refuses.")
+        if not _has_dates(project_event(event, home)):
+            raise Refused("Every date of the series is deleted, and Exchange keeps no series without any.")
     if isinstance(event.start, ZonedTime) is not isinstance(event.end, ZonedTime):
         raise Refused("The event begins with a day and ends with a time, or the other way round.")
     begin, finish = instant_of(event.start, "UTC"), instant_of(event.end, "UTC")
@@ -376,9 +378,16 @@ def check_event(event: Event) -> None:
         raise Refused("The event lasts longer than Exchange accepts (five years).")
 
 
+def _has_dates(series: Event) -> bool:
+    assert series.recurrence is not None
+    deleted = {moment_key(each.original) for each in series.exceptions if each.deleted}
+    dates = patterns.limited(series.recurrence, date_of(series.start), last_day(series.recurrence, series.start))
+    return any(moment_key(_on_date(day, series)) not in deleted for day in dates)
+
+
 def new_event(event: Event, uid: str, own_id: str, home: str) -> Element:
     """The CalendarItem that creates ``event`` without its exceptions and attendees. Raises ``Refused``."""
-    check_event(event)
+    check_event(event, home)
     event = project_event(event, home)
     reminder, span = event.reminder, _span_elements(event, holdable_zone("", home))
     return t(
@@ -432,7 +441,7 @@ def event_changes(before: Event, after: Event, changed: Collection[str], home: s
     Times and pattern go together: a server may count one from the other. Exceptions and people are not written here.
     Raises ``Refused``.
     """
-    check_event(after)
+    check_event(after, home)
     after = project_event(after, home)
     found: list[Element] = []
     if _TIME_FIELDS & set(changed):

@@ -142,7 +142,7 @@ def test_a_contact_comes_back_as_projected(contact: Contact, home: str) -> None:
 @settings(deadline=None)
 def test_an_updated_contact_comes_back_as_projected(before: Contact, after: Contact, home: str) -> None:
     stored = wire.stored(new_contact(before, "uid", "own.1"))
-    changed = {path[0] for path in normal(before).keys() | normal(after).keys()}
+    changed = {path[0] for path in normal(before).keys() | normal(after).keys()} | {"display_name"}
     changes = contact_changes(Native(stored), after, changed)
     assume(changes)
     assert_valid(update_request(changes))
