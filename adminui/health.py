@@ -9,7 +9,7 @@ from enum import StrEnum
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from syncapp.jobs import places
+from syncapp.jobs.health import SILENT_AFTER
 
 # An active user without a success for this long is not "in step", whatever else is fine.
 STALE_AFTER = dt.timedelta(hours=1)
@@ -29,7 +29,7 @@ class Tone(StrEnum):
 class Facts:
     """What the verdict rests on: counts of the whole installation, and when its parts last did something."""
 
-    heartbeat_at: dt.datetime | None
+    heartbeat_at: dt.datetime | None  # of the dispatcher or the workers, whichever is silent for longer
     accounts: int
     users: int
     active: int
@@ -43,7 +43,7 @@ class Facts:
 
     def silent(self, now: dt.datetime) -> bool:
         """True when no worker has reported for a while."""
-        return self.heartbeat_at is None or now - self.heartbeat_at > places.STALE_AFTER
+        return self.heartbeat_at is None or now - self.heartbeat_at > SILENT_AFTER
 
     @property
     def problems(self) -> int:

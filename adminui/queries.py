@@ -40,9 +40,12 @@ def facts(now: dt.datetime) -> Facts:
         next_due_at=Min("due_at", filter=active),
     )
     problems = dict(Problem.objects.values_list("actor").annotate(count=Count("pk")))
+    beats = Heartbeat.objects.aggregate(
+        dispatcher=Max("at", filter=Q(name=places.DISPATCHER)),
+        worker=Max("at", filter=Q(name__startswith=places.WORKER_PREFIX)),
+    )
     return Facts(
-        # The row of the refresh says when it is due, not that somebody works.
-        heartbeat_at=Heartbeat.objects.exclude(name=places.REFRESH).aggregate(at=Max("at"))["at"],
+        heartbeat_at=None if None in beats.values() else min(beats.values()),
         accounts=ServiceAccount.objects.filter(enabled=True).count(),
         admin_problems=problems.get(Problem.Actor.ADMIN, 0),
         user_problems=problems.get(Problem.Actor.USER, 0),

@@ -16,6 +16,9 @@ from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.vary import vary_on_headers
 
+# https://htmx.org/docs/#polling
+HTMX_STOP_POLLING = 286
+
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
@@ -57,8 +60,12 @@ def _to_sign_in(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def page(request: HttpRequest, template: str, context: Mapping[str, Any]) -> HttpResponse:
-    """Render a page; when htmx asks, only its live part, which is the template of the same name with ``_live``."""
-    if is_live(request):
-        template = template.replace(".html", "_live.html")
-    return render(request, template, dict(context))
+def page(request: HttpRequest, template: str, context: Mapping[str, Any], *, at_rest: bool = False) -> HttpResponse:
+    """Render a page; when htmx asks, only its live part, which is the template of the same name with ``_live``.
+
+    ``at_rest``: nothing will change any more, so that htmx shall stop asking.
+    """
+    if not is_live(request):
+        return render(request, template, dict(context))
+    status = HTMX_STOP_POLLING if at_rest else 200
+    return render(request, template.replace(".html", "_live.html"), dict(context), status=status)

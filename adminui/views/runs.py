@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from adminui import queries
-from adminui.views.access import admins_only, page
+from adminui.views.access import admins_only, is_live, page
 from syncapp.models import Run, RunLine
 
 
@@ -16,7 +15,9 @@ from syncapp.models import Run, RunLine
 @admins_only
 def run(request: HttpRequest, pk: int) -> HttpResponse:
     """Counts and stored lines, in the order in which they were written."""
-    found = get_object_or_404(Run.objects.select_related("enrollment"), pk=pk)
+    found = Run.objects.select_related("enrollment").filter(pk=pk).first()
+    if found is None:
+        return _gone(request)
     lines = Paginator(RunLine.objects.filter(run=found).order_by("at", "pk"), queries.LINES_PER_PAGE)
     return page(
         request,
@@ -27,4 +28,12 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
             "progress": queries.Progress.of(found),
             "lines": lines.get_page(request.GET.get("page", "1")),
         },
+        at_rest=found.finished_at is not None,
     )
+
+
+def _gone(request: HttpRequest) -> HttpResponse:
+    """A run that finds nothing to do is removed at its end, maybe under the eyes of somebody."""
+    if is_live(request):
+        return page(request, "runs/gone.html", {}, at_rest=True)
+    raise Http404

@@ -9,7 +9,7 @@ from django.db.models import Max
 from syncapp.jobs import places
 from syncapp.models import Heartbeat
 
-_SILENT_AFTER = places.STALE_AFTER + dt.timedelta(minutes=2)
+SILENT_AFTER = places.STALE_AFTER + dt.timedelta(minutes=2)
 """A vacant place is seen one stale beat later and filled by the next tick."""
 _REMEDY = "Restart the workers: python manage.py qcluster"
 
@@ -20,8 +20,8 @@ def sickness(now: dt.datetime) -> str:
     worker = Heartbeat.objects.filter(name__startswith=places.WORKER_PREFIX).aggregate(at=Max("at"))["at"]
     if dispatcher is None:
         return f"No worker has ever run. {_REMEDY}"
-    if now - dispatcher > _SILENT_AFTER:
+    if now - dispatcher > SILENT_AFTER:
         return f"The dispatcher has been silent since {dispatcher:%Y-%m-%d %H:%M} UTC. {_REMEDY}"
-    if worker is None or now - worker > _SILENT_AFTER:
-        return f"No worker has given a sign of life for more than {_SILENT_AFTER.seconds // 60} minutes. {_REMEDY}"
+    if worker is None or now - worker > SILENT_AFTER:
+        return f"No worker has given a sign of life for more than {SILENT_AFTER.seconds // 60} minutes. {_REMEDY}"
     return ""

@@ -25,9 +25,10 @@ def admin(name: str = "ada") -> User:
     return User.objects.create_user(name, password=PASSWORD, is_staff=True)
 
 
-def heartbeat(at: dt.datetime | None = None) -> Heartbeat:
-    """The dispatcher's sign of life."""
-    return Heartbeat.objects.create(name=places.DISPATCHER, at=at or timezone.now())
+def heartbeat(at: dt.datetime | None = None) -> None:
+    """The signs of life of the dispatcher and of a worker."""
+    for name in (places.DISPATCHER, places.place_name(1)):
+        Heartbeat.objects.create(name=name, at=at or timezone.now())
 
 
 def account(name: str = "Exchange 2019") -> ServiceAccount:

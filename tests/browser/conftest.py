@@ -1,6 +1,6 @@
 """A real browser in front of the web app: Debian's chromium, driven by Playwright.
 
-``pytest tests/browser --screenshots`` also writes pictures of the pages into docs/images/.
+``pytest tests/browser --screenshots`` also writes pictures of the pages, to be looked at by people.
 """
 
 from __future__ import annotations
@@ -33,12 +33,16 @@ WIDTHS = {"desktop": (1280, 800), "phone": (390, 844)}
 SCHEMES = ("light", "dark")
 
 
-PICTURES = Path(__file__).resolve().parents[2] / "docs" / "images"
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Known when pytest is started on tests/browser."""
-    parser.addoption("--screenshots", action="store_true", help="write pictures of the pages into docs/images/")
+    parser.addoption(
+        "--screenshots",
+        action="store_true",
+        help="write pictures of the pages: the overview into docs/images/, all into var/pictures/",
+    )
 
 
 @pytest.fixture(scope="session")
@@ -98,11 +102,13 @@ def signed_in(browser_page: Page, transactional_db: None, picture: Any) -> Page:
 
 @pytest.fixture
 def picture(request: pytest.FixtureRequest, look: tuple[str, str]) -> Any:
-    """Write docs/images/NAME.png (desktop, light) or NAME-WIDTH-SCHEME.png, when pictures are asked for."""
+    """Write var/pictures/NAME-WIDTH-SCHEME.png when pictures are asked for, the README's into docs/images/, too."""
 
     def take(page: Page, name: str) -> None:
         if request.config.getoption("--screenshots", default=False):
-            file = name if look == ("desktop", "light") else "-".join((name, *look))
-            page.screenshot(path=PICTURES / f"{file}.png", full_page=True, animations="disabled")
+            file = ROOT / "var" / "pictures" / f"{name}-{look[0]}-{look[1]}.png"
+            page.screenshot(path=file, full_page=True, animations="disabled")
+            if (name, look) == ("overview", ("desktop", "light")):
+                shutil.copy(file, ROOT / "docs" / "images" / "overview.png")
 
     return take

@@ -20,7 +20,7 @@ _PEOPLE = (
 
 
 def ordinary_morning() -> dict[str, Enrollment]:
-    """Five people in step, one in a first sync, one who waits, one with a problem of their own."""
+    """Five people in step and one in a first sync."""
     cache.clear()  # totals of the empty installation
     build.heartbeat()
     service = build.account()
@@ -35,8 +35,12 @@ def ordinary_morning() -> dict[str, Enrollment]:
     )
     build.links(first, 318, dirty=204)
     build.running(first, started_at=build.ago(seconds=41), created=281, adopted=37, pending=204)
-    found["waiting"] = build.waiting("henrik.olsen", display_name="Henrik Olsen")
-    return found | {"running": first}
+    return found | {"grace.mwangi": first}
+
+
+def newcomer() -> Enrollment:
+    """Somebody who waits for approval."""
+    return build.waiting("henrik.olsen", display_name="Henrik Olsen")
 
 
 def refused_event(person: Enrollment) -> Problem:

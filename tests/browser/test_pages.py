@@ -29,7 +29,7 @@ def fits(page: Page) -> None:
 def test_an_admin_signs_in_and_reads_the_overview(signed_in: Page, picture: Picture) -> None:
     scene.ordinary_morning()
     signed_in.reload()
-    expect(signed_in.get_by_role("heading", level=1)).to_have_text("1 user waits for your decision.")
+    expect(signed_in.get_by_role("heading", level=1)).to_have_text("All is well with 6 users.")
     row = signed_in.get_by_role("row", name="Anna Berger")
     expect(row).to_contain_text("412 of 412")
     expect(row).to_contain_text("Active")
@@ -57,13 +57,13 @@ def test_a_run_under_way_is_followed_without_reload(signed_in: Page) -> None:
 
 
 def test_a_user_is_approved_after_reading_what_that_means(signed_in: Page, picture: Picture) -> None:
-    build.heartbeat()
-    build.account()
-    henrik = build.waiting("henrik.olsen", display_name="Henrik Olsen")
+    scene.ordinary_morning()
+    henrik = scene.newcomer()
     signed_in.reload()
     waiting = signed_in.get_by_role("region", name="Waiting for your approval")
     expect(waiting).to_contain_text("read and change the calendar and contacts of the mailbox henrik.olsen@example.org")
     fits(signed_in)
+    picture(signed_in, "approval")
     waiting.get_by_role("button", name="Approve Henrik Olsen").click()
     expect(signed_in.get_by_role("status").filter(has_text="Approved.")).to_be_visible()
     expect(signed_in.get_by_role("heading", level=1)).to_have_text("Henrik Olsen")
