@@ -106,6 +106,13 @@ def judge(facts: Facts, now: dt.datetime) -> Verdict:
             % facts.stale,
             _("The workers run. Open the users below to see what their last runs say."),
         )
+    if not facts.active:
+        return Verdict(
+            "nobody-active",
+            Tone.INFO,
+            _("Nobody is being synced at the moment."),
+            _("There are users, but none is active; their states below say why."),
+        )
     return _well(facts)
 
 
@@ -136,13 +143,6 @@ def _well(facts: Facts) -> Verdict:
         meaning = _("Some users have something to do themselves; see the problems below.")
     elif facts.self_healing_problems:
         meaning = _("A few things are being tried again by themselves; nobody has to act.")
-    elif not facts.active:
-        return Verdict(
-            "nobody-active",
-            Tone.INFO,
-            _("Nobody is being synced at the moment."),
-            _("There are users, but none is active; their states below say why."),
-        )
     else:
         meaning = _("Calendars and contacts are in step, and nobody has to do anything.")
     return Verdict(
