@@ -50,10 +50,7 @@ def attachment_element(view: View, ident: str, context: Context, content: bytes 
     """A FileAttachment of an item; with its bytes when they are given (MS-OXWSATT 2.2.4.5)."""
     attachment = next(each for each in view.attachments if each.ident == ident)
     element = etree.Element(f"{T}FileAttachment")
-    identity = etree.SubElement(element, f"{T}AttachmentId", Id=attachment.ident)
-    if content is None:
-        identity.set("RootItemId", view.ident)
-        identity.set("RootItemChangeKey", view.change_key)
+    etree.SubElement(element, f"{T}AttachmentId", Id=attachment.ident)
     etree.SubElement(element, f"{T}Name").text = attachment.name
     if attachment.content_type:
         etree.SubElement(element, f"{T}ContentType").text = attachment.content_type

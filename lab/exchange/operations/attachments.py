@@ -32,10 +32,8 @@ def create_attachment(call: Call) -> Element:
             raise EwsError("ErrorInvalidOperation", "This server keeps no attachments on occurrences.")
         if local(element) != "FileAttachment":
             raise EwsError("ErrorInvalidItemForOperationCreateItemAttachment", "Only files can be attached.")
-        attachment, content = _read(element)
+        attachment, content = _read(element, contact=view.kind == "contact")
         if attachment.photo:
-            if view.kind != "contact":
-                raise EwsError("ErrorContactPhotoNotAllowed", "Only contacts have a photo.")
             # A contact has one picture: a new one takes the old one's place (MS-OXOCNTC 2.2.1.8).
             for old in view.attachments:
                 if old.photo:
@@ -55,7 +53,7 @@ def create_attachment(call: Call) -> Element:
     return each(call, list(attachments), create)
 
 
-def _read(element: Element) -> tuple[Attachment, bytes]:
+def _read(element: Element, contact: bool) -> tuple[Attachment, bytes]:
     text = element.findtext(f"{T}Content") or ""
     try:
         content = base64.b64decode("".join(text.split()), validate=True)
@@ -63,7 +61,8 @@ def _read(element: Element) -> tuple[Attachment, bytes]:
         raise EwsError("ErrorInvalidAttachmentId", "The content is not base64.") from None
     if len(content) > MAX_ATTACHMENT_BYTES:
         raise EwsError("ErrorAttachmentSizeLimitExceeded", "The attachment is too big.")
-    photo = element.findtext(f"{T}IsContactPhoto") in ("true", "1")
+    # On anything but a contact the flag means nothing.
+    photo = contact and element.findtext(f"{T}IsContactPhoto") in ("true", "1")
     attachment = Attachment(
         id=0,
         item=0,
