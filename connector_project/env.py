@@ -219,7 +219,8 @@ VARIABLES: tuple[Variable, ...] = (
              'Service accounts: a JSON list of {"Username": ..., "Password": ...}, each with an optional Name, '
              "Endpoint, AuthType (basic or ntlm) and MaxConnections.", "admins.json"),
     Variable("CA_FILE", certificates, "",
-             "Certificates of authorities (PEM) that both servers are checked against, in place of the usual ones.", "/etc/ssl/certs/our-ca.pem"),
+             "Certificates of authorities (PEM) to check both servers against, in place of the usual "
+             "ones.", "/etc/ssl/certs/our-ca.pem"),
     Variable("ALLOW_HTTP", flag, "no",
              "For the lab only: talk to servers without TLS, and let browsers sign in without it.", "no"),
     Variable("ADDRESSES_ARE_MANAGED", flag, "no",

@@ -4,32 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from syncapp.models import Enrollment, Problem
+from syncapp.nextcloud.consent import Person
 
 logger = logging.getLogger(__name__)
 
 _State = Enrollment.State
 
 
-@dataclass(frozen=True)
-class Listed:
-    """One person of the list, as docs/server-behaviour.md, section 1.2, reads it; ``token`` is still encrypted."""
-
-    uid: str
-    login: str
-    token: str
-    email: str = ""
-    display_name: str = ""
-    calendar: str = "personal"
-    address_book: str = "contacts"
-
-
-def take(row: Enrollment | None, person: Listed, token: str | None, now: dt.datetime) -> None:
+def take(row: Enrollment | None, person: Person, token: str | None, now: dt.datetime) -> None:
     """Bring one enrollment up to date, or begin a new one. ``token`` is None when it could not be opened.
 
     Whoever's token cannot be opened keeps the one that is known; a new person waits until it can.
@@ -38,7 +25,7 @@ def take(row: Enrollment | None, person: Listed, token: str | None, now: dt.date
         if token is not None:
             _begin(person, token, now)
         return
-    values = _facts(person)
+    values: dict[str, object] = _facts(person)
     if token is not None and token != row.token:
         values |= {"token": token, "token_refused_at": None, "due_at": now}
         row.problems.filter(code__in=("token-refused", "no-consent")).delete()
@@ -46,7 +33,7 @@ def take(row: Enrollment | None, person: Listed, token: str | None, now: dt.date
             values["state"] = _State.ACTIVE
     if row.state == _State.ABSENT:
         values |= {"state": _State.ACTIVE, "due_at": now}
-    values |= _address(row, _State(values.get("state", row.state)), person, now)
+    values |= _address(row, _State(str(values.get("state", row.state))), person, now)
     changed = {name: value for name, value in values.items() if getattr(row, name) != value}
     if not changed:
         return
@@ -58,7 +45,7 @@ def take(row: Enrollment | None, person: Listed, token: str | None, now: dt.date
         _mailbox_taken(row)
 
 
-def _facts(person: Listed) -> dict[str, object]:
+def _facts(person: Person) -> dict[str, object]:
     """What the list says and nobody has to judge."""
     return {
         "nextcloud_login": person.login,
@@ -68,7 +55,7 @@ def _facts(person: Listed) -> dict[str, object]:
     }
 
 
-def _begin(person: Listed, token: str, now: dt.datetime) -> None:
+def _begin(person: Person, token: str, now: dt.datetime) -> None:
     mailbox = person.email.lower() or None
     taken = mailbox is not None and Enrollment.objects.filter(mailbox=mailbox).exists()
     row = Enrollment.objects.create(
@@ -94,7 +81,7 @@ def _first_state(mailbox: str) -> Enrollment.State:
     return _State.ACTIVE if settings.ADDRESSES_ARE_MANAGED and allowed else _State.WAITING
 
 
-def _address(row: Enrollment, state: Enrollment.State, person: Listed, now: dt.datetime) -> dict[str, object]:
+def _address(row: Enrollment, state: Enrollment.State, person: Person, now: dt.datetime) -> dict[str, object]:
     """What a changed address does: before the first approval it is taken over, afterwards it holds the enrollment.
 
     Who does not sync for another reason is looked at when they would sync again.

@@ -6,18 +6,22 @@ Absence is not revocation; an address that people may type themselves is no proo
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from django.conf import settings
 from django.utils import timezone
 
-from syncapp.jobs import accounts, enroll, places, resting, troubles
+from syncapp.jobs import accounts, enroll, places, resting, sides, troubles
 from syncapp.jobs.task import task
 from syncapp.models import Enrollment, Problem, ServiceAccount
+from syncapp.nextcloud import consent
+from syncapp.nextcloud.consent import AppMissing, Person, UnknownPerson
+from syncapp.nextcloud.token import DamagedToken, SecretMismatch, open_token
 from syncapp.side import LoginFailed, NotAllowed, SideError, Throttled, Unreachable
 
 logger = logging.getLogger(__name__)
@@ -28,7 +32,7 @@ _State = Enrollment.State
 class ConsentApp(Protocol):
     """The calls of the consent app; syncapp/nextcloud/consent.py is the real one."""
 
-    def actives(self) -> Sequence[enroll.Listed]:
+    def actives(self) -> Sequence[Person]:
         """Everybody who consents now. Raises ``SideError``."""
 
     def invalidate(self, uid: str) -> None:
@@ -38,12 +42,21 @@ class ConsentApp(Protocol):
         """Let go of connections."""
 
 
+def connect() -> ConsentApp:
+    """The consent app of the configuration."""
+    return consent.ConsentApp(
+        settings.NEXTCLOUD_URL,
+        settings.NEXTCLOUD_ADMIN_USER,
+        settings.NEXTCLOUD_ADMIN_PASSWORD,
+        sides.dav_transport(),
+    )
+
+
 @dataclass(frozen=True)
 class Refreshed:
-    """What a reading of the list came to. ``sentence`` says why there is nothing, if so."""
+    """What a reading of the list came to. ``sentence`` says what was wrong, if something was."""
 
     listed: int = 0
-    undecipherable: int = 0
     absent: int = 0
     sentence: str = ""
 
@@ -88,10 +101,11 @@ def import_file() -> str:
 
 # The list ----------------------------------------------------------------------------------------------------------
 
-_LIST_KEY, _SECRET_KEY = "installation:consent-list", "installation:shared-secret"
+_LIST_KEY = "installation:consent-list"
+_SECRET_KEY, _DAMAGED_KEY = "installation:shared-secret", "installation:damaged-tokens"
 
 
-def refresh(now: dt.datetime, connect: Callable[[], ConsentApp] = enroll.connect) -> Refreshed:
+def refresh(now: dt.datetime, connect: Callable[[], ConsentApp] = connect) -> Refreshed:
     """Bring enrollments up to date with the consent app's list; whatever goes wrong is reported as a problem."""
     if resting.server_rests(resting.NEXTCLOUD, now) or resting.server_rests(resting.NEXTCLOUD_ADMIN, now):
         return Refreshed(sentence="Nextcloud is left alone for the moment; see the problems.")
@@ -105,8 +119,9 @@ def refresh(now: dt.datetime, connect: Callable[[], ConsentApp] = enroll.connect
             return Refreshed(sentence=sentence)
         Problem.objects.clear(_LIST_KEY, troubles.server_key(resting.NEXTCLOUD))
         resting.server_answered(resting.NEXTCLOUD, resting.NEXTCLOUD_ADMIN)
-        result = _take(listed, now)
-        _invalidate(app, listed)
+        opened = _open(listed)
+        result = _take(listed, opened, now)
+        _invalidate(app, listed, opened.tokens)
         return result
     except SideError as error:
         return Refreshed(sentence=_list_failed(error, now))
@@ -114,38 +129,63 @@ def refresh(now: dt.datetime, connect: Callable[[], ConsentApp] = enroll.connect
         app.close()
 
 
-def _take(listed: Sequence[enroll.Listed], now: dt.datetime) -> Refreshed:
-    people = {person.uid: person for person in listed}
-    tokens = {uid: enroll.open_token(person.token) for uid, person in people.items()}
-    closed = sum(token is None for token in tokens.values())
-    _judge_secret(closed, len(people))
+def _take(listed: Sequence[Person], opened: _Opened, now: dt.datetime) -> Refreshed:
     known = {row.nextcloud_uid: row for row in Enrollment.objects.all()}
-    for uid, person in people.items():
-        enroll.take(known.get(uid), person, tokens[uid], now)
-    absent = [row.pk for uid, row in known.items() if uid not in people and row.state == _State.ACTIVE]
+    for person in listed:
+        enroll.take(known.get(person.uid), person, opened.tokens.get(person.uid), now)
+    there = {person.uid for person in listed}
+    absent = [row.pk for uid, row in known.items() if uid not in there and row.state == _State.ACTIVE]
     Enrollment.objects.filter(pk__in=absent, state=_State.ACTIVE).update(state=_State.ABSENT)
-    logger.info("list read: %s people, %s newly absent", len(people), len(absent))
-    return Refreshed(listed=len(people), undecipherable=closed, absent=len(absent))
+    logger.info("list read: %s people, %s newly absent", len(there), len(absent))
+    return Refreshed(len(there), len(absent), opened.sentence)
 
 
-def _judge_secret(closed: int, total: int) -> None:
-    """Tokens that do not open are one error of the configuration, not one error for each person (section 1.4)."""
-    if not closed:
-        Problem.objects.clear(_SECRET_KEY)
-        return
-    share = "any token" if closed == total else f"the tokens of {closed} of {total} people"
-    _report(_SECRET_KEY, "shared-secret",
-            f"SHARED_SECRET in .env does not open {share} that Nextcloud hands out.",
-            "Make SHARED_SECRET the secret that is entered in the consent app's settings in Nextcloud, and restart "
-            "the connector. Whoever synced before goes on with the token known so far.")  # fmt: skip
+@dataclass
+class _Opened:
+    """The tokens that could be opened, by user, and why others could not."""
+
+    tokens: dict[str, str] = field(default_factory=dict)
+    mismatches: int = 0
+    damaged: int = 0
+    sentence: str = ""
 
 
-def _invalidate(app: ConsentApp, listed: Sequence[enroll.Listed]) -> None:
+def _open(listed: Sequence[Person]) -> _Opened:
+    """Open everybody's token; what goes wrong is one problem, not one for each person (section 1.4)."""
+    opened = _Opened()
+    for person in listed:
+        try:
+            opened.tokens[person.uid] = _open_one(person)
+        except SecretMismatch as error:
+            opened.mismatches += 1
+            opened.sentence = str(error)
+        except DamagedToken:
+            opened.damaged += 1
+    if opened.mismatches:
+        _report(_SECRET_KEY, "shared-secret", opened.sentence,
+                f"Correct .env and restart the connector. This concerns {opened.mismatches} of {len(listed)} people; "
+                "whoever synced before goes on with the token known so far.")  # fmt: skip
+    if opened.damaged:
+        _report(_DAMAGED_KEY, "damaged-tokens",
+                f"The tokens that the consent app lists for {opened.damaged} of {len(listed)} people are damaged.",
+                "These people have to give consent again.")  # fmt: skip
+    over = {_SECRET_KEY: opened.mismatches, _DAMAGED_KEY: opened.damaged}
+    Problem.objects.clear(*(key for key, count in over.items() if not count))
+    return opened
+
+
+def _open_one(person: Person) -> str:
+    return open_token(person.token, [settings.SHARED_SECRET, settings.SHARED_SECRET_PREVIOUS])
+
+
+def _invalidate(app: ConsentApp, listed: Sequence[Person], opened: Mapping[str, str]) -> None:
     """Tell the app whose token was refused twice, as long as it lists that very token."""
     by_uid = {person.uid: person for person in listed}
     for row in Enrollment.objects.filter(state=_State.NO_CONSENT, nextcloud_uid__in=list(by_uid)):
-        if enroll.open_token(by_uid[row.nextcloud_uid].token) == row.token:
-            app.invalidate(row.nextcloud_uid)
+        if opened.get(row.nextcloud_uid) == row.token:
+            # Unknown by now: then there is nothing to invalidate.
+            with contextlib.suppress(UnknownPerson):
+                app.invalidate(row.nextcloud_uid)
 
 
 def _list_failed(error: SideError, now: dt.datetime) -> str:
@@ -153,7 +193,7 @@ def _list_failed(error: SideError, now: dt.datetime) -> str:
         case Throttled() | Unreachable():
             if not troubles.nextcloud_down(error, now):
                 _report(_LIST_KEY, "consent-list", str(error),
-                        "Check that the consent app is installed and enabled in Nextcloud.")  # fmt: skip
+                        "Look into Nextcloud's log.")  # fmt: skip
         case LoginFailed():
             # Each failed login brings this machine nearer to being locked out for everybody (section 3.2.15).
             resting.rest_server(resting.NEXTCLOUD_ADMIN, now, 600)
@@ -163,6 +203,9 @@ def _list_failed(error: SideError, now: dt.datetime) -> str:
         case NotAllowed():
             _report(_LIST_KEY, "admin-denied", "NEXTCLOUD_ADMIN_USER may not read the list of people who consented.",
                     "Make that user a member of Nextcloud's group admin.")  # fmt: skip
+        case AppMissing():
+            _report(_LIST_KEY, "consent-app-missing", str(error),
+                    "Install and enable the app Sendent Sync in Nextcloud.")  # fmt: skip
         case _:
             _report(_LIST_KEY, "consent-list", str(error), "Check the consent app in Nextcloud.")
     return str(error)

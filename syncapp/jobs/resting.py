@@ -22,7 +22,8 @@ _LONGEST_ACCOUNT_REST = dt.timedelta(hours=4)
 
 def growing(first: dt.timedelta, longest: dt.timedelta, times: int) -> dt.timedelta:
     """Twice as long each time."""
-    return min(longest, first * 2 ** min(times, 20))
+    factor: int = 2 ** min(times, 20)
+    return min(longest, first * factor)
 
 
 def rest_server(server: str, now: dt.datetime, seconds: float | None = None) -> None:

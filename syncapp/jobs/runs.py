@@ -9,7 +9,7 @@ from django.db.models import Q
 from syncapp.engine.lease import TAKEOVER_SECONDS
 from syncapp.models import Enrollment, Run, RunLine
 
-_COUNTS = ("created", "updated", "deleted", "adopted", "held", "failed", "pending")
+_COUNTS = ("created", "updated", "deleted", "adopted", "held", "failed")
 
 
 def begin(enrollment: Enrollment, now: dt.datetime) -> Run:

@@ -38,6 +38,7 @@ FULL_COMPARISON_EVERY = dt.timedelta(hours=6)
 _SPREAD_SECONDS = 3600
 _SLOT_SECONDS = 300.0
 _CANDIDATES = 20
+_PAUSE = dt.timedelta(seconds=5)
 
 BuildSides = Callable[[Enrollment, ServiceAccount], list[SidesOf]]
 
@@ -204,5 +205,6 @@ def _note_success(enrollment: Enrollment, account: ServiceAccount, *, full: bool
 
 
 def _next_due(next_at: dt.datetime | None, now: dt.datetime) -> dt.datetime:
+    """The usual interval with some jitter, or sooner when an item is to be tried again; but never at once."""
     usual = now + dt.timedelta(seconds=settings.SYNC_INTERVAL * random.uniform(0.9, 1.1))  # noqa: S311 - jitter
-    return usual if next_at is None else max(now, min(usual, next_at))
+    return usual if next_at is None else min(usual, max(next_at, now + _PAUSE))

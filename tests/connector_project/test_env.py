@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from pathlib import Path
 
 import pytest
@@ -98,7 +99,7 @@ def test_it_reads_a_file_and_lets_the_environment_win(tmp_path: Path, monkeypatc
     file = tmp_path / "env"
     file.write_text("".join(f"{name}={value}\n" for name, value in MINIMAL.items()) + "SYNC_INTERVAL=7\nWORKERS=3\n")
     monkeypatch.setattr("os.environ", {"ENV_FILE": str(file), "WORKERS": "4"})
-    monkeypatch.setattr("environ.Env.ENVIRON", env.os.environ)
+    monkeypatch.setattr("environ.Env.ENVIRON", os.environ)
     values = env.read()
     assert (values["SYNC_INTERVAL"], values["WORKERS"]) == (7, 4)
 
@@ -117,7 +118,7 @@ def test_the_example_file_documents_every_variable() -> None:
 
 def test_the_example_file_lacks_only_what_is_required(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.environ", {"ENV_FILE": ".env.example"})
-    monkeypatch.setattr("environ.Env.ENVIRON", env.os.environ)
+    monkeypatch.setattr("environ.Env.ENVIRON", os.environ)
     with pytest.raises(env.ConfigError) as caught:
         env.read()
     required = [variable.name for variable in env.VARIABLES if variable.default is env.REQUIRED]

@@ -9,8 +9,8 @@ from typing import Any
 
 from syncapp.items import Kind
 from syncapp.jobs import accounts
-from syncapp.jobs.enroll import Listed
 from syncapp.models import Enrollment, Problem, ServiceAccount
+from syncapp.nextcloud.consent import Person
 from syncapp.side import Folder, SideError, SideName, SidesOf
 
 NOW = dt.datetime(2026, 3, 2, 8, tzinfo=dt.UTC)
@@ -48,12 +48,12 @@ def codes() -> list[str]:
 class FakeConsentApp:
     """The consent app: what it lists, or how it fails; and who was reported to it."""
 
-    people: Sequence[Listed] = ()
+    people: Sequence[Person] = ()
     error: SideError | None = None
     invalidated: list[str] = field(default_factory=list)
     closed: bool = False
 
-    def actives(self) -> Sequence[Listed]:
+    def actives(self) -> Sequence[Person]:
         """The list, or the failure."""
         if self.error:
             raise self.error

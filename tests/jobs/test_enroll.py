@@ -9,12 +9,13 @@ from pytest_django import Settings
 
 from syncapp.jobs import enroll
 from syncapp.models import Enrollment
+from syncapp.nextcloud.consent import Person
 from tests.jobs.fakes import HOUR, NOW, codes, enrollment
 
 pytestmark = pytest.mark.django_db
 
 State = Enrollment.State
-ALICE = enroll.Listed("alice", "alice", "sealed", "Alice@Example.org", "Alice", "work", "friends")
+ALICE = Person("alice", "alice", "sealed", "Alice@Example.org", "Alice", "work", "friends")
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def managed(settings: Settings) -> Settings:
     return settings
 
 
-def take(person: enroll.Listed = ALICE, token: str | None = "t1", **changes: str) -> Enrollment:
+def take(person: Person = ALICE, token: str | None = "t1", **changes: str) -> Enrollment:
     """Take a person of the list; the enrollment afterwards."""
     person = dataclasses.replace(person, **changes)
     known = Enrollment.objects.filter(nextcloud_uid=person.uid).first()

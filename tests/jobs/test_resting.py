@@ -57,4 +57,5 @@ def test_an_account_that_fails_rests_and_one_that_works_does_not() -> None:
     assert row.rests_until - (NOW + HOUR) == 2 * first
     resting.account_works(row)
     row.refresh_from_db()
-    assert (row.rests_until, row.failures) == (None, 0)
+    assert row.rests_until is None
+    assert row.failures == 0

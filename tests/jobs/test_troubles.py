@@ -8,7 +8,7 @@ import pytest
 
 from syncapp.jobs import accounts, places, resting, troubles
 from syncapp.jobs.probe import Health
-from syncapp.models import Enrollment, Problem
+from syncapp.models import Enrollment, Problem, ServiceAccount
 from syncapp.side import (
     Gone,
     LoginFailed,
@@ -40,7 +40,7 @@ def met(error: Exception, side: SideName | None, person: Enrollment, now: dt.dat
     """Let an error of a side stop a slice of ``person``; when the person is due again."""
     if isinstance(error, SideError):
         error.side = side
-    found = accounts.ServiceAccount.objects.first() or account()
+    found = ServiceAccount.objects.first() or account()
     person.refresh_from_db()
     return troubles.met(error, person, found, now)
 
@@ -97,7 +97,7 @@ def test_a_server_that_answers_nobody_is_one_problem_of_the_installation(
     assert met(error, side, alice) == NOW
     met(error, side, bob)
     assert the_problem() == ("installation", code)
-    server = resting.NEXTCLOUD if side is NEXTCLOUD else accounts.ServiceAccount.objects.get().endpoint
+    server = resting.NEXTCLOUD if side is NEXTCLOUD else ServiceAccount.objects.get().endpoint
     assert resting.server_rests(server, NOW)
 
 
