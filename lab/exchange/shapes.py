@@ -21,6 +21,9 @@ INDEXED = {
     **{f"contacts:PhysicalAddress:{part}": "PhysicalAddresses" for part in ADDRESS_PARTS},
 }
 
+# Where Microsoft's schema puts ExtendedProperty.
+_BEFORE_EXTENDED = "item:HasAttachments"
+
 
 @dataclass
 class Shape:
@@ -32,8 +35,22 @@ class Shape:
     extended: list[tuple[str, Element]] = field(default_factory=list)
     body_type: str = "Best"
 
-    def wants(self, row: Field) -> bool:
-        """Whether a property is to be shown."""
+    _rows: dict[str, list[tuple[Field, bool]]] = field(default_factory=dict)
+
+    def rows(self, kind: str) -> list[tuple[Field, bool]]:
+        """The properties of a kind of item that an answer has to do with, and whether each is wanted as a whole."""
+        if kind not in self._rows:
+            considered = ((row, self._wants(row)) for row in properties.fields(kind).values())
+            self._rows[kind] = [
+                (row, wanted)
+                for row, wanted in considered
+                if wanted or self.indexed or (self.extended and row.uri == _BEFORE_EXTENDED)
+            ]
+        return self._rows[kind]
+
+    def _wants(self, row: Field) -> bool:
+        if row.uri == "item:ItemId":
+            return False
         if row.uri in self.uris:
             return True
         return (self.base == "AllProperties" and row.shapes in ("A", "D")) or (
@@ -74,8 +91,8 @@ def item_element(view: View, shape: Shape, context: Context, finding: bool = Fal
     element = etree.Element(f"{T}{KINDS[view.kind][0]}")
     element.append(item_id(view.ident, view.change_key))
     context = Context(context.zone, context.naive, shape.body_type)
-    for row in properties.fields(view.kind).values():
-        if shape.wants(row) and row.uri != "item:ItemId":
+    for row, wanted in shape.rows(view.kind):
+        if wanted:
             if finding and row.uri == "calendar:Organizer":
                 nameless = {"name": view.organizer["name"], "address": ""}
                 element.append(row.type.write(f"{T}Organizer", nameless, context))
@@ -83,7 +100,7 @@ def item_element(view: View, shape: Shape, context: Context, finding: bool = Fal
                 _append(element, row, view, context)
         elif shape.indexed:
             _append_indexed(element, row, view, shape, context)
-        if row.uri == "item:HasAttachments" and shape.extended:
+        if row.uri == _BEFORE_EXTENDED and shape.extended:
             _append_extended(element, view, shape)
     return element
 

@@ -62,8 +62,7 @@ def parse(body: bytes) -> Element:
         root = etree.fromstring(body, parser)
     except etree.XMLSyntaxError as error:
         raise SoapFault("ErrorInvalidRequest", f"The request is invalid: {error}") from None
-    document = root.getroottree().docinfo
-    if document is not None and document.doctype:
+    if root.getroottree().docinfo.internalDTD is not None:
         raise SoapFault("ErrorInvalidRequest", "For security reasons DTD is prohibited in this XML document.")
     return root
 

@@ -49,5 +49,5 @@ def complaints(exchanged: dict[str, Any]) -> list[str]:
         assert body is not None
         if body[0].tag == f"{SOAP}Fault" or _schema().validate(body[0]):
             continue
-        found.append(f"{exchanged['operation']} {side}: {_schema().error_log.last_error}")
+        found.append(f"{exchanged['operation']} {side}: {_schema().error_log}")
     return found
