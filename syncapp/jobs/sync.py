@@ -88,7 +88,7 @@ def due(now: dt.datetime) -> list[int]:
     return random.sample(found[:head], head) + found[head:]
 
 
-def serve_one(owner: str, build: BuildSides = sides.build) -> bool:
+def serve_one(owner: str, build: BuildSides | None = None) -> bool:
     """Sync one slice of one due enrollment. False when there is none, or no account free for it."""
     for enrollment_id in due(timezone.now()):
         enrollment = Enrollment.objects.get(pk=enrollment_id)
@@ -120,14 +120,14 @@ class Served:
 
 
 def serve(
-    lease: Lease, account: ServiceAccount, *, build: BuildSides = sides.build, full: bool = False
+    lease: Lease, account: ServiceAccount, *, build: BuildSides | None = None, full: bool = False
 ) -> Served | None:
     """Sync one slice of the enrollment under ``lease`` and give it back. None when the lease was lost on the way."""
     _count_attempt(lease)
     enrollment = Enrollment.objects.get(pk=lease.enrollment_id)
     run = runs.begin(enrollment, timezone.now())
     try:
-        outcome, due_at = _slice(lease, enrollment, account, run, build=build, full=full)
+        outcome, due_at = _slice(lease, enrollment, account, run, build=build or sides.build, full=full)
         runs.finish(run, outcome, timezone.now())
         lease.release(due_at)
     except LeaseLost:

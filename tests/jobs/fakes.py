@@ -89,16 +89,14 @@ class FakeSide:
         self.closed = True
 
 
-def fake_sides(
-    *, kinds: Sequence[Kind] = (Kind.EVENT, Kind.CONTACT), calendar: str = "personal", address_book: str = "contacts"
-) -> list[SidesOf]:
+def fake_sides(*, kinds: Sequence[Kind] = (Kind.EVENT, Kind.CONTACT), owner: str = "alice") -> list[SidesOf]:
     """Both sides of both kinds, each with the folders that a first pairing takes."""
-    names = {Kind.EVENT: calendar, Kind.CONTACT: address_book}
+    names = {Kind.EVENT: "personal", Kind.CONTACT: "contacts"}
     return [
         SidesOf(
             kind,
             FakeSide(SideName.EXCHANGE, kind, [Folder(f"EX-{kind}", "Default", kind, default=True)]),  # type: ignore[arg-type]
-            FakeSide(SideName.NEXTCLOUD, kind, [Folder(f"/dav/alice/{names[kind]}/", "Mine", kind, default=True)]),  # type: ignore[arg-type]
+            FakeSide(SideName.NEXTCLOUD, kind, [Folder(f"/dav/{owner}/{names[kind]}/", "Mine", kind, default=True)]),  # type: ignore[arg-type]
         )
         for kind in kinds
     ]
