@@ -32,7 +32,7 @@ def match(work: Work) -> bool:
         while True:
             if work.out_of_time():
                 return False
-            new = work.dirty().filter(**{f"{name.other}_digest": None, f"{name.other}_missing": None, "intent": None})
+            new = work.dirty().filter(**{f"{name.other}_digest": None, f"{name.other}_missing": None, "intent__isnull": True})
             due = Q(not_before=None) | Q(not_before__lte=work.clock.now())
             batch = list(new.filter(due, content=None, pk__gt=last).order_by("pk")[:BATCH])
             if not batch:
@@ -231,7 +231,7 @@ def _halves(work: Work, name: SideName) -> list[_Half]:
     rows = (
         work.links()
         .filter(**{f"{name}_digest__isnull": False, f"{name}_missing": None, f"{name}_pairing__in": work.active})
-        .filter(**{f"{other}_digest": None, f"{other}_missing": None, "intent": None, "content__isnull": False})
+        .filter(**{f"{other}_digest": None, f"{other}_missing": None, "intent__isnull": True, "content__isnull": False})
         .order_by("pk")
         .values_list("pk", f"{name}_pairing", f"{name}_uid_digest", "content")
     )

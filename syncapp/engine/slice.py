@@ -76,7 +76,7 @@ def _sync(work: Work, full: bool) -> bool:
 def _end_first_contact(work: Work) -> None:
     """Everything that the first listings found has been dealt with: from now on nothing is adopted by content."""
     for pairing in work.pairings.values():
-        if pairing.first_contact and pairing.listed and not work.dirty().filter(intent=None).exists():
+        if pairing.first_contact and pairing.listed and not work.dirty().filter(intent__isnull=True).exists():
             with work.commit():
                 pairing.put(first_contact=False)
 
