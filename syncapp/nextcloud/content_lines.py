@@ -31,7 +31,7 @@ _PARAMETER = re.compile(r';[ \t]*([^=;:"]+)(?:=((?:"[^"]*"|[^";:])*))?')
 _PARAMETER_VALUE = re.compile(r'"([^"]*)"|([^,"]+)')
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 # What no text may hold (RFC 5545 section 3.1: CONTROL is all but HTAB), and what XML, which carries it, refuses.
-_UNSENDABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+_UNSENDABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
 
 class Line:
@@ -237,6 +237,9 @@ def _component(logical: list[bytes], wanted: str) -> tuple[bytes, Component, int
     match_name = _NAME.match
     for index, raw in enumerate(logical):
         match = match_name(raw)
+        if match is None and b"\n" in raw.rstrip():
+            # Folded inside of the name, which is allowed.
+            match = match_name(_FOLD.sub(b"", raw))
         if match is None:
             if not open_components and not raw.strip(b"\xef\xbb\xbf \t\r\n"):
                 before.append(raw)
@@ -332,9 +335,9 @@ def fold(line: bytes, line_end: bytes = b"\r\n") -> bytes:
 
 
 def sendable(text: str) -> str:
-    """``text`` without the control characters that neither format may hold; line breaks become one "\\n"."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return _UNSENDABLE.sub("", text).replace("\n", "\\n")
+    """``text`` with spaces for the characters that neither format may hold; line breaks are written "\\n"."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\\n")
+    return _UNSENDABLE.sub(" ", text)
 
 
 def _quoted(text: str) -> str:
@@ -354,7 +357,7 @@ def _unescaped_parameter(text: str) -> str:
 
 def escape(text: str) -> str:
     """A text as it stands in a value (RFC 5545 section 3.3.11)."""
-    return text.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,").replace("\r\n", "\n").replace("\n", "\\n")
+    return sendable(text.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,"))
 
 
 def unescape(value: str) -> str:

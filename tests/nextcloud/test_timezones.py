@@ -1,0 +1,117 @@
+"""Time zones of calendar files, judged by the zone database and by icalendar."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import icalendar
+import pytest
+
+from syncapp.nextcloud import content_lines
+from syncapp.nextcloud.content_lines import Component
+from syncapp.nextcloud.timezones import vtimezone, zone_by_name, zone_of
+from syncapp.side import Unreadable
+
+ZONES = (
+    "Europe/Berlin",
+    "Europe/London",
+    "Europe/Dublin",
+    "Europe/Moscow",
+    "America/New_York",
+    "America/Sao_Paulo",
+    "America/Santiago",
+    "America/Nuuk",
+    "Asia/Kolkata",
+    "Asia/Tehran",
+    "Australia/Lord_Howe",
+    "Pacific/Auckland",
+    "Africa/Casablanca",
+    "Asia/Kathmandu",
+)
+
+
+def definition(text: bytes) -> Component:
+    return content_lines.parse(text, "VTIMEZONE", content_lines.CALENDAR_BYTES).root
+
+
+@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("since", [1985, 2024])
+def test_a_definition_gives_the_offsets_of_the_zone_database(zone: str, since: int) -> None:
+    component = icalendar.Timezone.from_ical(vtimezone(zone, since))
+    theirs, ours = component.to_tz(), ZoneInfo(zone)
+    at = datetime(since, 1, 1, tzinfo=UTC)
+    while at.year < 2037:
+        local = at.astimezone(ours)
+        if local.replace(fold=0).utcoffset() == local.replace(fold=1).utcoffset():
+            assert local.replace(tzinfo=None).replace(tzinfo=theirs).utcoffset() == local.utcoffset(), local
+        at += timedelta(hours=101)
+
+
+@pytest.mark.parametrize(
+    ("tzid", "zone"),
+    [
+        ("Europe/Berlin", "Europe/Berlin"),
+        ("europe/berlin", "Europe/Berlin"),
+        ("W. Europe Standard Time", "Europe/Berlin"),
+        ("/mozilla.org/20071231_1/America/New_York", "America/New_York"),
+        ("/freeassociation.sourceforge.net/America/Argentina/Buenos_Aires", "America/Argentina/Buenos_Aires"),
+        ("tzone://Microsoft/Utc", "UTC"),
+        ("Etc/UTC", "UTC"),
+        ("Customized Time Zone", None),
+        ("", None),
+    ],
+)
+def test_a_zone_is_known_by_its_names(tzid: str, zone: str | None) -> None:
+    assert zone_by_name(tzid) == zone
+
+
+def test_a_private_zone_is_known_by_its_rules() -> None:
+    # What Outlook writes: its own name for the zone, rules from 1601 on.
+    text = (
+        b"BEGIN:VTIMEZONE\r\nTZID:Customized Time Zone\r\n"
+        b"BEGIN:STANDARD\r\nDTSTART:16010101T030000\r\nTZOFFSETFROM:+0200\r\nTZOFFSETTO:+0100\r\n"
+        b"RRULE:FREQ=YEARLY;BYDAY=-1SU;BYMONTH=10\r\nEND:STANDARD\r\n"
+        b"BEGIN:DAYLIGHT\r\nDTSTART:16010101T020000\r\nTZOFFSETFROM:+0100\r\nTZOFFSETTO:+0200\r\n"
+        b"RRULE:FREQ=YEARLY;BYDAY=-1SU;BYMONTH=3\r\nEND:DAYLIGHT\r\nEND:VTIMEZONE\r\n"
+    )
+    zones = {"Customized Time Zone": definition(text)}
+    found = ZoneInfo(zone_of("Customized Time Zone", zones, 2026))
+    for month in range(1, 13):
+        at = datetime(2026, month, 28, 12)
+        assert at.replace(tzinfo=found).utcoffset() == at.replace(tzinfo=ZoneInfo("Europe/Berlin")).utcoffset()
+
+
+@pytest.mark.parametrize("zone", [each for each in ZONES if each not in ("Europe/Dublin", "Africa/Casablanca")])
+def test_every_zone_is_known_again_by_the_rules_we_write(zone: str) -> None:
+    tzid = "private"
+    zones = {tzid: definition(vtimezone(zone, 2026))}
+    found = ZoneInfo(zone_of(tzid, zones, 2026))
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    while at.year == 2026:
+        assert at.astimezone(found).utcoffset() == at.astimezone(ZoneInfo(zone)).utcoffset()
+        at += timedelta(hours=11)
+
+
+@pytest.mark.parametrize("offset", ["+0017", "+9900", "nonsense"])
+def test_rules_of_no_known_zone_are_refused(offset: str) -> None:
+    text = (
+        b"BEGIN:VTIMEZONE\r\nTZID:x\r\nBEGIN:STANDARD\r\nDTSTART:19700101T000000\r\n"
+        b"TZOFFSETFROM:%b\r\nTZOFFSETTO:%b\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\n"
+    ) % (offset.encode(), offset.encode())
+    with pytest.raises(Unreadable, match="rules are those of no known zone"):
+        zone_of("x", {"x": definition(text)}, 2026)
+
+
+def test_an_unknown_zone_without_a_definition_is_refused() -> None:
+    with pytest.raises(Unreadable, match="neither known nor defined"):
+        zone_of("Mars/Olympus_Mons", {}, 2026)
+
+
+def test_a_hostile_definition_is_refused_quickly() -> None:
+    text = (
+        b"BEGIN:VTIMEZONE\r\nTZID:x\r\nBEGIN:STANDARD\r\nDTSTART:00010101T000000\r\n"
+        b"TZOFFSETFROM:+0000\r\nTZOFFSETTO:+9959\r\nRRULE:FREQ=SECONDLY\r\nRDATE:" + b"99991231T235959," * 5000
+    ) + b"\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\n"
+    with pytest.raises(Unreadable):
+        zone_of("x", {"x": definition(text)}, 2026)
