@@ -50,7 +50,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
             "timeout": 0,
             "control_socket_disable": True,
             "loglevel": "info" if self._verbose else "error",
-            "when_ready": _announce,
+            "post_worker_init": _announce,
         }
         for name, value in settings.items():
             if name in self.cfg.settings:
@@ -60,8 +60,9 @@ class _Server(BaseApplication):  # type: ignore[misc]
         return self._create()
 
 
-def _announce(server: Any) -> None:
-    port = server.LISTENERS[0].sock.getsockname()[1]
+def _announce(worker: Any) -> None:
+    """Say where the server listens, once the worker has its app: an app that can't start never says it."""
+    port = worker.sockets[0].getsockname()[1]
     sys.stdout.write(f"{ANNOUNCEMENT}http://127.0.0.1:{port}\n")
     sys.stdout.flush()
 
@@ -165,38 +166,35 @@ def start(module: str, data: Path, port: int = 0, timeout: float = 30, log: Path
         "--port",
         str(port),
         "--data",
-        str(data),
+        str(data.resolve()),
         "--end-with-parent",
     ]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")]),
-    }
     with log.open("ab") if log else contextlib.nullcontext() as errors:
         process = subprocess.Popen(
             command,
             cwd=REPOSITORY,
-            env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
             # A Ctrl-C meant for the demo must not end the servers before the workers that talk to them.
             start_new_session=True,
         )
-    lines: queue.Queue[bytes] = queue.Queue()
+    lines: queue.Queue[bytes | None] = queue.Queue()
     threading.Thread(target=_pump, args=(process.stdout, lines), daemon=True).start()
     said: list[str] = []
     while True:
         try:
-            line = lines.get(timeout=timeout).decode(errors="replace").rstrip()
+            raw = lines.get(timeout=timeout)
         except queue.Empty:
             _give_up(process)
             raise ServerDidNotStart(f"{module} did not answer within {timeout:g} s: {said}") from None
-        if line.startswith(ANNOUNCEMENT):
-            return ServerProcess(process, line.removeprefix(ANNOUNCEMENT), data)
-        if not line and process.poll() is not None:
+        if raw is None:
+            process.wait(timeout)
             _give_up(process)
             raise ServerDidNotStart(f"{module} ended with code {process.returncode}: {said}")
+        line = raw.decode(errors="replace").rstrip()
+        if line.startswith(ANNOUNCEMENT):
+            return ServerProcess(process, line.removeprefix(ANNOUNCEMENT), data)
         said.append(line)
 
 
@@ -204,13 +202,16 @@ def _give_up(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            stream.close()
 
 
-def _pump(stream: IO[bytes] | None, lines: queue.Queue[bytes]) -> None:
-    """Hand on what a server prints; an empty line at the end says that it has closed its output."""
+def _pump(stream: IO[bytes] | None, lines: queue.Queue[bytes | None]) -> None:
+    """Hand on what a server prints; None at the end says that it has closed its output."""
     assert stream is not None
     # ValueError: stop() closed the pipe under us.
     with contextlib.suppress(ValueError):
         for line in stream:
             lines.put(line)
-    lines.put(b"")
+    lines.put(None)
