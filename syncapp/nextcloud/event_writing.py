@@ -356,7 +356,7 @@ class _Writer:
     def _remove_exdate(self, key: str) -> None:
         for each in self.stored.master.all("EXDATE"):
             moments = moments_of([each], self.stored.zone_of)
-            kept = [text for text, moment in moments if moment_key(like(moment, self.event.start)) != key]
+            kept = [text for text, moment in moments if moment_key(like(moment, self.stored.start)) != key]
             if len(kept) < len(moments):
                 value = ",".join(kept)
                 self.stored.master.replace([each], [self.line("EXDATE", value, each.parameters)] if kept else ())

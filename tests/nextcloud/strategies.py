@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from syncapp.items import Contact, Event
@@ -29,6 +30,9 @@ from syncapp.items.values import (
 )
 from syncapp.nextcloud.calendar_values import after
 from tests.contract.samples import PICTURE
+
+few = settings(max_examples=40, deadline=None)
+"""For properties whose examples are whole items."""
 
 ZONES = ("Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "America/Nuuk", "UTC", "")
 
