@@ -64,7 +64,7 @@ class Story:
         ]
 
     def _edit(self, user: LabUser, side: Side) -> Deed:
-        old = self._some_title(user, side)
+        old = self._titles(user, side)[0]
         new = f"{old} (moved to the small room)"
         return Deed(
             user,
@@ -75,14 +75,15 @@ class Story:
         )
 
     def _delete(self, user: LabUser, side: Side) -> Deed:
-        title = self._some_title(user, side)
+        title = self._titles(user, side)[-1]
         return Deed(
             user, side, "deletes an event", lambda at: at.delete_event(title), lambda at: title not in at.events()
         )
 
-    def _some_title(self, user: LabUser, side: Side) -> str:
+    def _titles(self, user: LabUser, side: Side) -> list[str]:
+        """The titles that name one event only."""
         with hand(self._filled, user, side) as at:
-            return next(title for title, count in Counter(at.events()).items() if title and count == 1)
+            return [title for title, count in Counter(at.events()).items() if title and count == 1]
 
     def _do(self, deed: Deed) -> None:
         with hand(self._filled, deed.user, deed.side) as at:

@@ -26,22 +26,38 @@ def normalised(kind: str, text: str) -> Body:
 
 
 def _rewritten(text: str) -> str:
-    """HTML inside Exchange's own frame: its head, the body's content, nothing that could run."""
+    """HTML inside Exchange's own frame: its head, and the body's content as a parser understood it."""
+    return _framed(_parsed(text))
+
+
+def filtered(body: Body) -> Body:
+    """A body without what could run, which FilterHtmlContent asks for (MS-OXWSSYNC R37801)."""
+    content = _parsed(body["text"]) if body["type"] == "HTML" else None
+    if content is None:
+        return body
+    etree.strip_elements(content, *_UNSAFE, etree.Comment, with_tail=False)
+    for element in content.iter():
+        for name in [name for name in element.attrib if str(name).startswith("on")]:
+            del element.attrib[name]
+    return {"type": "HTML", "text": _framed(content)}
+
+
+def _parsed(text: str) -> lxml_html.HtmlElement | None:
+    """The body element of an HTML text; nothing where there is none."""
+    if not text.strip():
+        return None
+    try:
+        return lxml_html.document_fromstring(text.replace("\r\n", "\n")).find("body")
+    except etree.ParserError:
+        return None
+
+
+def _framed(body: lxml_html.HtmlElement | None) -> str:
     inner = ""
-    if text.strip():
-        try:
-            document = lxml_html.document_fromstring(text.replace("\r\n", "\n"))
-        except etree.ParserError:
-            document = lxml_html.document_fromstring("<body></body>")
-        etree.strip_elements(document, *_UNSAFE, etree.Comment, with_tail=False)
-        body = document.find("body")
-        if body is not None:
-            for element in body.iter():
-                for name in [name for name in element.attrib if str(name).startswith("on")]:
-                    del element.attrib[name]
-            inner = html.escape(body.text or "", quote=False)
-            inner += "".join(lxml_html.tostring(child, encoding="unicode") for child in body)
-    inner = re.sub(r"\r\n|\r|\n", "\r\n", inner)
+    if body is not None:
+        inner = html.escape(body.text or "", quote=False)
+        inner += "".join(lxml_html.tostring(child, encoding="unicode") for child in body)
+    inner = re.sub(r"\r\n|\r|\n", "\r\n", inner).strip("\r\n")
     return f"<html>\r\n<head>\r\n{_META}\r\n</head>\r\n<body>\r\n{inner}\r\n</body>\r\n</html>\r\n"
 
 
@@ -60,10 +76,12 @@ def converted(body: Body, wanted: str) -> Body:
 
 
 def _plain(text: str) -> str:
-    document = lxml_html.document_fromstring(text.replace("\r\n", "\n"))
     pieces: list[str] = []
-    body = document.find("body")
-    for event, element in etree.iterwalk(document if body is None else body, events=("start", "end")):
+    body = _parsed(text)
+    if body is None:
+        return ""
+    etree.strip_elements(body, *_UNSAFE, with_tail=False)
+    for event, element in etree.iterwalk(body, events=("start", "end")):
         tag = element.tag if isinstance(element.tag, str) else ""
         if event == "start":
             pieces.append(re.sub(r"\s+", " ", element.text or ""))

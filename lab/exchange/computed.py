@@ -180,10 +180,6 @@ def _complete_name(view: View) -> dict[str, str] | None:
     return {name: value for name, value in parts.items() if value} or None
 
 
-def _task_owner(view: View) -> str:
-    return view.mailbox.name
-
-
 _STATUS = {
     "NotStarted": "Not Started",
     "InProgress": "In Progress",
@@ -213,7 +209,6 @@ COMPUTED: dict[str, Callable[[View], Any]] = {
     "item:LastModifiedTime": lambda view: view.item.modified,
     "item:IsAssociated": lambda view: False,
     "item:UniqueBody": lambda view: view.get("Body"),
-    "item:StoreEntryId": lambda view: view.ident,
     "item:InstanceKey": lambda view: view.ident,
     "item:TextBody": lambda view: partial(_text_body, view) if "Body" in view.props else None,
     "calendar:RecurrenceId": _original,
@@ -231,7 +226,6 @@ COMPUTED: dict[str, Callable[[View], Any]] = {
     "calendar:AdjacentMeetingCount": lambda view: 0,
     "calendar:Duration": _duration,
     "calendar:TimeZone": lambda view: view.get("StartTimeZone", {}).get("name"),
-    "calendar:AppointmentReplyTime": lambda view: None,
     "calendar:AppointmentSequenceNumber": lambda view: view.get("Sequence", 0),
     "calendar:AppointmentState": _state,
     "calendar:FirstOccurrence": _first,
@@ -246,16 +240,20 @@ COMPUTED: dict[str, Callable[[View], Any]] = {
     "contacts:CompleteName": _complete_name,
     "contacts:ContactSource": lambda view: "Store",
     "contacts:HasPicture": lambda view: any(attachment.photo for attachment in view.attachments),
-    "task:AssignedTime": lambda view: None,
     "task:ChangeCount": lambda view: view.get("ChangeCount", 1),
     "task:DelegationState": lambda view: "NoMatch",
-    "task:Delegator": lambda view: None,
     "task:IsComplete": lambda view: view.get("Status") == "Completed",
     "task:IsRecurring": lambda view: "Recurrence" in view.props,
     "task:IsTeamTask": lambda view: False,
-    "task:Owner": _task_owner,
+    "task:Owner": lambda view: view.mailbox.name,
     "task:StatusDescription": lambda view: _STATUS.get(view.get("Status", "NotStarted")),
 }
+
+
+def computed(uri: str, view: View) -> Any:
+    """The value of a property that the server makes; None where it makes none."""
+    make = COMPUTED.get(uri)
+    return make(view) if make else None
 
 
 def _binary(raw: bytes) -> dict[str, str]:

@@ -39,6 +39,8 @@ class Controls:
             result: Result = (200, handler(data, query))
         except (_Refused, BadFault, json.JSONDecodeError) as error:
             return 400, {"error": str(error)}
+        except TypeError:
+            return 400, {"error": "the JSON has another shape than this control expects"}
         except KeyError as error:
             return 400, {"error": f"{error.args[0]} is missing"}
         return result

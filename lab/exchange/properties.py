@@ -112,9 +112,19 @@ ITEM = (
     Field("item:LastModifiedTime", MOMENT, computed=True),
     Field("item:IsAssociated", FLAG, computed=True),
     Field("item:UniqueBody", BodyText(), "", computed=True, complex=True),
-    Field("item:StoreEntryId", TEXT, "", computed=True),
+    # MS-OXWSCORE R20451: ignored when set
+    Field("item:StoreEntryId", TEXT, "", computed=True, ignored=True),
     Field("item:InstanceKey", TEXT, "", computed=True),
+    # Never shown here, and refused when set (MS-OXWSCORE R2043, R2351 to R2358)
+    Field("item:WebClientReadFormQueryString", TEXT, "", computed=True),
+    Field("item:WebClientEditFormQueryString", TEXT, "", computed=True),
+    Field("item:NormalizedBody", BodyText(), "", computed=True, complex=True),
+    Field("item:RightsManagementLicenseData", TEXT, "", computed=True),
+    Field("item:Preview", TEXT, "", computed=True),
+    Field("item:BlockStatus", FLAG, "", computed=True),
+    Field("item:HasBlockedImages", FLAG, "", computed=True),
     Field("item:TextBody", BUILT, "", computed=True, complex=True),
+    Field("item:IconIndex", TEXT, "", computed=True),
 )
 
 MESSAGE = (

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lab.exchange import properties
-from lab.exchange.computed import COMPUTED
+from lab.exchange.computed import computed
 from lab.exchange.extended import canonical, key_of
 from lab.exchange.properties import KINDS
 from lab.exchange.shapes import INDEXED, extended_value
@@ -213,7 +213,7 @@ def _getter(uri: str) -> Getter:
     def get(view: View) -> Any:
         if uri not in properties.fields_by_uri(view.kind):
             return None
-        value = COMPUTED[uri](view) if row.computed else view.props.get(row.name)
+        value = computed(uri, view) if row.computed else view.props.get(row.name)
         if value is None:
             return None
         if isinstance(row.type, Moment):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from lxml import etree
 
 from lab.exchange import properties
-from lab.exchange.computed import COMPUTED, COMPUTED_EXTENDED, item_id
+from lab.exchange.computed import COMPUTED_EXTENDED, computed, item_id
 from lab.exchange.extended import key_of, write_property
 from lab.exchange.properties import ALL_BY_URI, KINDS, Field
 from lab.exchange.soap import Element, EwsError, T, local
@@ -34,6 +34,8 @@ class Shape:
     indexed: set[tuple[str, str]] = field(default_factory=set)
     extended: list[tuple[str, Element]] = field(default_factory=list)
     body_type: str = "Best"
+    filter_html: bool = False
+    mime: bool = False
 
     _rows: dict[str, list[tuple[Field, bool]]] = field(default_factory=dict)
 
@@ -65,6 +67,8 @@ def read_shape(element: Element | None) -> Shape:
         return shape
     shape.base = element.findtext(f"{T}BaseShape") or "IdOnly"
     shape.body_type = element.findtext(f"{T}BodyType") or "Best"
+    shape.filter_html = element.findtext(f"{T}FilterHtmlContent") in ("true", "1")
+    shape.mime = element.findtext(f"{T}IncludeMimeContent") in ("true", "1")
     for path in element.iterfind(f"{T}AdditionalProperties/*"):
         match local(path):
             case "FieldURI":
@@ -90,7 +94,7 @@ def item_element(view: View, shape: Shape, context: Context, finding: bool = Fal
     """An item under a shape; ``finding`` leaves out what only GetItem gives."""
     element = etree.Element(f"{T}{KINDS[view.kind][0]}")
     element.append(item_id(view.ident, view.change_key))
-    context = Context(context.zone, context.naive, shape.body_type)
+    context = Context(context.zone, context.naive, shape.body_type, shape.filter_html)
     for row, wanted in shape.rows(view.kind):
         if wanted:
             if finding and row.uri == "calendar:Organizer":
@@ -106,7 +110,7 @@ def item_element(view: View, shape: Shape, context: Context, finding: bool = Fal
 
 
 def _append(element: Element, row: Field, view: View, context: Context) -> None:
-    value = COMPUTED[row.uri](view) if row.computed else view.props.get(row.name)
+    value = computed(row.uri, view) if row.computed else view.props.get(row.name)
     if value is None and row.uri == "item:ItemClass":
         value = KINDS[view.kind][1]
     if value is not None:

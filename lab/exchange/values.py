@@ -28,6 +28,7 @@ class Context:
     zone: tzinfo = UTC
     naive: tzinfo = UTC
     body_type: str = "Best"
+    filter_html: bool = False
 
     def written(self, moment: datetime) -> str:
         """A moment in the answer's zone; UTC as ``Z``."""
@@ -149,6 +150,8 @@ class BodyText:
 
     def write(self, tag: str, value: Any, context: Context) -> Element:
         shown = bodies.converted(value, context.body_type)
+        if context.filter_html:
+            shown = bodies.filtered(shown)
         element = _leaf(tag, shown["text"])
         element.set("BodyType", shown["type"])
         element.set("IsTruncated", "false")

@@ -8,7 +8,7 @@ from typing import Any
 
 from lab.exchange import calendar_rules, contacts, goid, task_rules
 from lab.exchange.extended import CLEAN_GOID, GOID, key_of, read_property
-from lab.exchange.properties import ALL_BY_URI, KIND_OF_ELEMENT, Field, fields
+from lab.exchange.properties import ALL_BY_URI, KIND_OF_ELEMENT, KINDS, Field, fields
 from lab.exchange.shapes import INDEXED
 from lab.exchange.soap import Element, EwsError, T, local
 from lab.exchange.store import Props
@@ -67,6 +67,9 @@ def read_new(element: Element, context: Context, zone: Zone) -> tuple[str, Props
             value = row.type.read(child, context)
             if value is not None and value != "":
                 props[name] = value
+    own_class = KINDS[kind][1]
+    if not (props.setdefault("ItemClass", own_class) + ".").startswith(f"{own_class}."):
+        raise EwsError("ErrorObjectTypeChanged", "The item class does not fit the item.")  # MS-OXWSCORE R2023
     _take_identity(props, extended)
     for name, value in _COMMON.items():
         props.setdefault(name, value)

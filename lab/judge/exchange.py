@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from exchangelib import Account, EWSDate, EWSDateTime, FileAttachment, HTMLBody
+from exchangelib import Account, EWSDateTime, FileAttachment, HTMLBody
 from exchangelib.items import Contact
 
 from lab.judge.reading import Person, Shown, digits, html_words, moment, one_line, words
@@ -18,28 +18,37 @@ PHONES = {"MobilePhone": "mobile", "BusinessPhone": "work", "HomePhone": "home",
 
 def occurrences(account: Account, start: datetime, end: datetime) -> list[Shown]:
     """Every occurrence that the server's own calendar view shows between two moments."""
-    seen: dict[str, Any] = {}
+    seen: dict[str, Shown] = {}
     begin = start
     while begin < end:
         until = min(begin + VIEW, end)
-        view = account.calendar.view(start=EWSDateTime.from_datetime(begin), end=EWSDateTime.from_datetime(until))
-        seen.update((item.id, item) for item in view)
+        bounds = {"start": EWSDateTime.from_datetime(begin), "end": EWSDateTime.from_datetime(until)}
+        items = list(account.calendar.view(**bounds))
+        ends = _exact_ends(account, bounds) if any(item.is_all_day for item in items) else {}
+        seen.update((item.id, _shown(item, ends.get(item.id))) for item in items)
         begin = until
-    return [_shown(item) for item in seen.values()]
+    return list(seen.values())
 
 
-def _shown(item: Any) -> Shown:
-    if item.is_all_day:
-        start, end = item.start, item.end
-        if isinstance(end, EWSDate):
-            end = end + timedelta(days=1)
-    else:
-        start, end = item.start, item.end
+def _exact_ends(account: Account, bounds: dict[str, EWSDateTime]) -> dict[str, EWSDateTime]:
+    """The ends as moments, by id.
+
+    Of all-day events exchangelib makes the last day by taking 24 hours off the end, which is a day too much when
+    that day has 23. Asked for nothing but the times, it does not know that the event is about days.
+    """
+    return {item.id: item.end for item in account.calendar.view(**bounds).only("start", "end")}
+
+
+def _shown(item: Any, exact_end: EWSDateTime | None) -> Shown:
+    all_day = bool(item.is_all_day)
+    end = item.end
+    if all_day and exact_end is not None:
+        end = exact_end.astimezone(item._end_timezone or exact_end.tzinfo).date()
     return Shown(
         title=words(item.subject),
-        start=moment(start),
+        start=moment(item.start),
         end=moment(end),
-        all_day=bool(item.is_all_day),
+        all_day=all_day,
         location=words(item.location),
         description=_body(item.body),
         reminder=item.reminder_minutes_before_start if item.reminder_is_set else None,

@@ -79,7 +79,12 @@ def _plan(source: random.Random, number: int, given: str, family: str, placement
         ),
         addresses=tuple((label, _address(source)) for label in source.sample(("work", "home"), source.randint(0, 2))),
         web_page=source.choice(
-            ("", "", "", f"https://www.{family.encode('ascii', 'ignore').decode().lower()[:5]}.example/")
+            (
+                "",
+                "",
+                "",
+                f"https://www.{family.encode('ascii', 'ignore').decode().lower().replace(' ', '')[:5]}.example/",
+            )
         ),
         birthday=_birthday(source) if source.random() < 0.4 else None,
         notes=source.choice(NOTES),

@@ -63,6 +63,9 @@ def sync_folder_items(call: Call) -> Element:
     def sync(target: Element) -> list[Element]:
         folder = only_folder(call, target, "ErrorSyncFolderNotFound")
         state = _read_state(call, f"items {folder.ident}")
+        if read_shape(call.request.find(f"{M}ItemShape")).mime:
+            # MS-OXWSSYNC R3787
+            raise EwsError("ErrorInvalidPropertyForOperation", "MIME content is not valid for this operation.")
         limit = int(call.request.findtext(f"{M}MaxChangesReturned") or "0")
         if not 1 <= limit <= MAX_CHANGES:
             raise EwsError("ErrorInvalidSyncStateData", "MaxChangesReturned is out of range.")

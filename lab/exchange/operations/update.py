@@ -17,6 +17,8 @@ from lab.exchange.store import Override, Props, stamp
 from lab.exchange.view import View
 from lab.exchange.writing import Change, read_change, settle
 
+_SENSITIVITIES = {"Normal": 0, "Personal": 1, "Private": 2, "Confidential": 3}
+
 
 def update_item(call: Call) -> Element:
     """UpdateItem."""
@@ -32,9 +34,12 @@ def update_item(call: Call) -> Element:
                 "ErrorSendMeetingInvitationsOrCancellationsRequired",
                 "SendMeetingInvitationsOrCancellations is required.",
             )
-        _check_precondition(view, ident, resolution)
+        stale = _is_stale(view, ident, resolution)
         invited = view.attendees
         change = read_change(view, etree.Element("none") if updates is None else updates, call.context)
+        if stale and _SENSITIVITIES.get(change.props.get("Sensitivity"), 9) < _SENSITIVITIES[view.get("Sensitivity")]:
+            # MS-OXWSCORE R586 to R592: of two sensitivities that collide, the stricter one stays.
+            del change.props["Sensitivity"]
         view = _change_occurrence(view, change) if view.instance is not None else _change_stored(view, change)
         if view.kind == "calendar" and "Organizer" not in view.item.props:
             mail.invite(view, sending or "SendToNone", "update", invited)
@@ -45,11 +50,11 @@ def update_item(call: Call) -> Element:
     return each(call, [] if changes is None else list(changes), update)
 
 
-def _check_precondition(view: View, ident: Element, resolution: str) -> None:
-    """NeverOverwrite refuses a stale change key; AutoResolve merges by property, which is what an update does."""
+def _is_stale(view: View, ident: Element, resolution: str) -> bool:
+    """NeverOverwrite refuses a stale change key (MS-OXWSCORE R588); AutoResolve goes on (R583, R584)."""
     key = ident.get("ChangeKey")
     if resolution == "AlwaysOverwrite":
-        return
+        return False
     if not key:
         raise EwsError("ErrorChangeKeyRequired", "The change key is required for this operation.")
     try:
@@ -62,6 +67,7 @@ def _check_precondition(view: View, ident: Element, resolution: str) -> None:
             "The send or update operation could not be performed because the change key passed in the request does "
             "not match the current change key for the item.",
         )
+    return version != view.item.version
 
 
 def _merge(target: Props, changes: Props) -> None:

@@ -112,7 +112,7 @@ def _first_sync(stage: Stage, console: Console) -> Totals:
         stage.check()
         if time.monotonic() > deadline:
             raise StageBroke(f"The first sync did not come to an end; {stage.place.directory}/workers.log may say why.")
-        console.progress(first.items_done, first.items_expected, first.words)
+        console.progress(first.items_done, first.items_known, first.words)
         time.sleep(0.5)
         first.look()
     totals = Totals.now()
