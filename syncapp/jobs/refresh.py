@@ -85,6 +85,7 @@ def import_file() -> str:
     try:
         accounts.import_accounts(accounts.read_file(settings.SERVICE_ACCOUNTS_FILE))
         Problem.objects.clear(_FILE_KEY)
+        troubles.forget_unused()
     except accounts.WrongFile as error:
         sentence = str(error)
         _report(_FILE_KEY, "accounts-file", sentence,

@@ -15,7 +15,7 @@ from django.db.models import Q
 
 from syncapp.jobs import places, probe, resting
 from syncapp.jobs.task import describe
-from syncapp.models import Enrollment, Problem, ServiceAccount
+from syncapp.models import Enrollment, Problem, ServerRest, ServiceAccount
 from syncapp.side import (
     Gone,
     LoginFailed,
@@ -91,6 +91,16 @@ def works(enrollment: Enrollment, account: ServiceAccount) -> None:
     if enrollment.token_refused_at:
         Enrollment.objects.filter(pk=enrollment.pk).update(token_refused_at=None)
         clear_refused_tokens()
+
+
+def forget_unused() -> None:
+    """What was wrong with a server or an account that nobody uses any more is nobody's problem."""
+    used = ServiceAccount.objects.filter(enabled=True)
+    gone = ServerRest.objects.exclude(server__in=[resting.NEXTCLOUD, resting.NEXTCLOUD_ADMIN])
+    gone = gone.exclude(server__in=used.values("endpoint"))
+    Problem.objects.clear(*(server_key(rest.server) for rest in gone))
+    gone.delete()
+    Problem.objects.filter(level=Level.ACCOUNT).exclude(account__in=used).delete()
 
 
 def _of_enrollment(

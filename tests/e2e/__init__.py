@@ -1,0 +1,1 @@
+"""Everything together: both labs as processes, the real sides, engine and jobs."""
