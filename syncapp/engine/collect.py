@@ -15,7 +15,7 @@ from django.db.models import F, Q
 
 from syncapp.engine import intents
 from syncapp.engine.work import Work
-from syncapp.models import Link, Pairing, Problem
+from syncapp.models import Link, Pairing, Problem, Tomb
 from syncapp.models.link import own_id
 from syncapp.models.pairing import digest
 from syncapp.side import Change, Changes, Gone, Object, Side, SideName, TokenLost
@@ -133,7 +133,9 @@ class _Folder:
 
     def collect(self, look: str) -> None:
         """All pages. The token of a listing is stored with its end: a listing that is cut short begins again."""
-        token = "" if self.full else self.pairing.token(self.name)
+        token = self.pairing.token(self.name)
+        if self.full:
+            token = self._without(token)
         while True:
             page, token = self._page(token)
             alive, absent = self._confirmed(page.gone)
@@ -148,6 +150,15 @@ class _Folder:
                 break
         if self.listed is not None:
             self._end_listing(token, look)
+
+    def _without(self, token: str) -> str:
+        """A full listing asks for nothing since ``token``, but whether that still holds tells a restored server."""
+        if token:
+            try:
+                self.side.changes(self.pairing.folder(self.name), token)
+            except TokenLost:
+                self.lost_token = True
+        return ""
 
     def _page(self, token: str) -> tuple[Changes, str]:
         try:
@@ -212,7 +223,7 @@ class _Folder:
                 moved_on.update(dirty=F("dirty") + 1, attempts=0, not_before=None, content=None)
                 # Whoever edits an item that the window left out wants it on the other side, too.
                 moved_on.exclude(**{f"{self.name}_revision": ""}).update(initial=False)
-            Link.objects.bulk_create(self._new(id) for id in chunk if id not in known)
+            self._add([id for id in chunk if id not in known])
 
     def _moved_on(self, link: Link, revision: str) -> bool:
         side = link.side(self.name)
@@ -220,12 +231,24 @@ class _Folder:
             self.restored = True
         return side.missing is not None or not revision or revision != side.revision
 
-    def _new(self, id: str) -> Link:
+    def _add(self, ids: Sequence[str]) -> None:
+        """Ids never seen become half-links. What comes back together with a lost token was restored by nobody."""
         first = self.listed is not None and self.pairing.first_contact
-        link = Link(enrollment_id=self.work.enrollment_id, kind=self.work.kind, dirty=1, initial=first)
-        side = link.side(self.name)
-        side.id, side.pairing_id = id, self.pairing.pk
-        return link
+        buried = self._buried(ids) if self.lost_token else set()
+        links = []
+        for id in ids:
+            link = Link(enrollment_id=self.work.enrollment_id, kind=self.work.kind, dirty=1, initial=first)
+            side = link.side(self.name)
+            side.id, side.pairing_id = id, self.pairing.pk
+            link.returned = side.digest in buried
+            links.append(link)
+        Link.objects.bulk_create(links)
+
+    def _buried(self, ids: Sequence[str]) -> set[bytes | None]:
+        column = f"{self.name}_digest"
+        tombs = Tomb.objects.filter(enrollment_id=self.work.enrollment_id, kind=self.work.kind)
+        found = tombs.filter(**{f"{column}__in": [digest(id) for id in ids]}).values_list(column, flat=True)
+        return {bytes(each) for each in found}
 
     def _note_absent(self, ids: Sequence[str]) -> None:
         for chunk in _chunks(ids):

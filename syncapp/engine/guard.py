@@ -32,14 +32,31 @@ class Guard:
         survivor = case.whole(on)
         hold = Hold.objects.filter(link=case.link).first()
         if hold is not None and bytes(hold.survivor) == survivor:
-            if hold.state == Hold.State.APPROVED:
-                return True
-            return False
+            return hold.state == Hold.State.APPROVED
         reason = self._verdict(case, on)
         if hold is not None:
             hold.delete()
         if reason is None:
             return True
+        self._hold(case, on, reason)
+        return False
+
+    def judge_returned(self, case: Case, on: SideName) -> Hold.State:
+        """What to do with an object that came back with a restored server: delete it again, keep it, or wait.
+
+        Called inside a transaction.
+        """
+        survivor = case.whole(on)
+        hold = Hold.objects.filter(link=case.link).first()
+        if hold is None:
+            self._hold(case, on, Hold.Reason.RETURNED)
+            return Hold.State.WAITING
+        if bytes(hold.survivor) != survivor or hold.state == Hold.State.REFUSED:
+            hold.delete()
+            return Hold.State.REFUSED
+        return Hold.State(hold.state)
+
+    def _hold(self, case: Case, on: SideName, reason: Hold.Reason) -> None:
         assert case.pairing is not None
         Hold.objects.create(
             enrollment_id=self.work.enrollment_id,
@@ -47,11 +64,11 @@ class Guard:
             link=case.link,
             side=on,
             reason=reason,
-            survivor=survivor,
+            survivor=case.whole(on),
             at=self.work.clock.now(),
         )
+        self.work.has_holds = True
         self.work.journal.note("held", case.link, on, note=reason, count="held")
-        return False
 
     def _verdict(self, case: Case, on: SideName) -> Hold.Reason | None:
         assert case.pairing is not None

@@ -32,7 +32,9 @@ def match(work: Work) -> bool:
         while True:
             if work.out_of_time():
                 return False
-            new = work.dirty().filter(**{f"{name.other}_digest": None, f"{name.other}_missing": None, "intent__isnull": True})
+            new = work.dirty().filter(
+                **{f"{name.other}_digest": None, f"{name.other}_missing": None, "intent__isnull": True}
+            )
             due = Q(not_before=None) | Q(not_before__lte=work.clock.now())
             batch = list(new.filter(due, content=None, pk__gt=last).order_by("pk")[:BATCH])
             if not batch:

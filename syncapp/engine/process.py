@@ -154,11 +154,25 @@ class _Batch:
         assert pairing is not None
         if not work.listed:
             self.waiting.append(case)
+        elif case.link.returned and not self._may_return(case, source):
+            return
         elif case.source is source.other or (case.link.initial and not self._inside_window(case, pairing, source)):
             case.side(source).take_revision(case.objects[source].revision)
             self.clean.append(case)
         else:
             self.creates[source.other].append(case)
+
+    def _may_return(self, case: Case, name: SideName) -> bool:
+        """Whether something that was deleted and came back with a restored server shall stay (rule 22)."""
+        with self.work.commit():
+            state = self.guard.judge_returned(case, name)
+        if state == Hold.State.REFUSED:
+            case.link.returned = False
+        elif state == Hold.State.APPROVED:
+            self.deletes[name].append(case)
+        else:
+            self.held.append(case)
+        return not case.link.returned
 
     def _inside_window(self, case: Case, pairing: Pairing, source: SideName) -> bool:
         item = case.objects[source].item
@@ -203,7 +217,6 @@ class _Batch:
         if allowed:
             self.deletes[there].append(case)
         else:
-            self.work.has_holds = True
             self.held.append(case)
 
     def _refused(self, case: Case) -> bool:

@@ -178,7 +178,8 @@ class Link(models.Model):
     ``pairing`` is the folder on which both sides agreed: the base of the field "folder" (rule 2). ``dirty`` counts what
     happened since the link was last in step. ``intent`` is what was begun (syncapp/engine/intents.py). ``prefer`` names
     the side that wins the next conflict (rule 17). ``content`` holds digests by which a half-link is recognised on
-    first contact. ``initial``: found by a pairing's first listing, so that its window applies.
+    first contact. ``initial``: found by a pairing's first listing, so that its window applies. ``returned``: the ledger
+    knows it as deleted, and it came back with a server that was restored (rule 22).
     """
 
     enrollment = models.ForeignKey(Enrollment, on_delete=models.CASCADE, related_name="links")
@@ -218,6 +219,7 @@ class Link(models.Model):
     content = models.BinaryField(null=True)
     initial = models.BooleanField(default=False)
     recurring = models.BooleanField(default=False)
+    returned = models.BooleanField(default=False)
     fresh_uid = models.BooleanField(default=False)
 
     attempts = models.PositiveIntegerField(default=0)
