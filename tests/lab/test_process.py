@@ -15,7 +15,7 @@ from lab.process import REPOSITORY, ServerDidNotStart, start
 def alive(url: str) -> bool:
     """Whether a server answers."""
     try:
-        return httpx.get(f"{url}/lab/health").json() == {"ok": True}
+        return bool(httpx.get(f"{url}/lab/health").json() == {"ok": True})
     except httpx.TransportError:
         return False
 

@@ -20,6 +20,10 @@ from lab.exchange.writing import Change, read_change, settle
 _SENSITIVITIES = {"Normal": 0, "Personal": 1, "Private": 2, "Confidential": 3}
 
 
+def _stricter(kept: str, wanted: str | None) -> bool:
+    return wanted is not None and _SENSITIVITIES[wanted] < _SENSITIVITIES[kept]
+
+
 def update_item(call: Call) -> Element:
     """UpdateItem."""
     resolution = call.request.get("ConflictResolution", "AutoResolve")
@@ -37,7 +41,7 @@ def update_item(call: Call) -> Element:
         stale = _is_stale(view, ident, resolution)
         invited = view.attendees
         change = read_change(view, etree.Element("none") if updates is None else updates, call.context)
-        if stale and _SENSITIVITIES.get(change.props.get("Sensitivity"), 9) < _SENSITIVITIES[view.get("Sensitivity")]:
+        if stale and _stricter(view.get("Sensitivity"), change.props.get("Sensitivity")):
             # MS-OXWSCORE R586 to R592: of two sensitivities that collide, the stricter one stays.
             del change.props["Sensitivity"]
         view = _change_occurrence(view, change) if view.instance is not None else _change_stored(view, change)

@@ -73,13 +73,53 @@ def test_it_cuts_what_does_not_fit(ada: Account) -> None:
 
 
 def test_it_rewrites_html(ada: Account) -> None:
-    item = event(ada, body=HTMLBody("<p onclick='x()'>Hi <b>you</b></p><script>evil()</script>")).save()
+    item = event(ada, body=HTMLBody("<p>Hi <b>you</b></p><script>evil()</script>")).save()
     found = ada.calendar.get(id=item.id)
     assert isinstance(found.body, HTMLBody)
     assert found.body.startswith("<html>")
     assert "<p>Hi <b>you</b></p>" in found.body
-    assert "evil" not in found.body
     assert found.text_body == "Hi you"
+
+
+def test_it_filters_html_when_asked_to(lab: Lab, ada: Account) -> None:
+    item = event(ada, body=HTMLBody("<p onclick='evil()'>Hi</p><script>evil()</script>")).save()
+    request = (
+        "<m:GetItem {ns}><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape><t:FilterHtmlContent>FILTER"
+        '</t:FilterHtmlContent><t:AdditionalProperties><t:FieldURI FieldURI="item:Body"/></t:AdditionalProperties>'
+        '</m:ItemShape><m:ItemIds><t:ItemId Id="IDENT"/></m:ItemIds></m:GetItem>'
+    ).replace("IDENT", item.id)
+    assert "evil" in raw(lab, ada, request.replace("FILTER", "false"))
+    clean = raw(lab, ada, request.replace("FILTER", "true"))
+    assert "evil" not in clean
+    assert "Hi" in clean
+
+
+def test_the_stricter_of_two_sensitivities_stays(ada: Account) -> None:
+    mine = event(ada, sensitivity="Normal").save()
+    theirs = ada.calendar.get(id=mine.id)
+    theirs.sensitivity = "Confidential"
+    theirs.save(update_fields=["sensitivity"])
+    mine.sensitivity = "Personal"
+    update(ada, mine, "sensitivity", AUTO_RESOLVE)
+    assert ada.calendar.get(id=mine.id).sensitivity == "Confidential"
+
+
+@pytest.mark.parametrize(
+    ("element", "code"),
+    [
+        ("<t:ItemClass>IPM.Note</t:ItemClass>", "ErrorObjectTypeChanged"),
+        ("<t:ItemClass>IPM.Appointment.Own</t:ItemClass>", "NoError"),
+        ("<t:DateTimeCreated>2020-01-01T00:00:00Z</t:DateTimeCreated>", "ErrorInvalidPropertySet"),
+        ("<t:Preview>x</t:Preview>", "ErrorInvalidPropertySet"),
+        ("<t:Organizer><t:Mailbox><t:EmailAddress>e@x.org</t:EmailAddress></t:Mailbox></t:Organizer>", "NoError"),
+    ],
+)
+def test_it_refuses_what_is_read_only(lab: Lab, ada: Account, element: str, code: str) -> None:
+    request = (
+        '<m:CreateItem SendMeetingInvitations="SendToNone" {ns}><m:Items><t:CalendarItem>ELEMENT</t:CalendarItem>'
+        "</m:Items></m:CreateItem>"
+    )
+    assert f"<m:ResponseCode>{code}</m:ResponseCode>" in raw(lab, ada, request.replace("ELEMENT", element))
 
 
 def test_it_deletes_single_fields(ada: Account) -> None:

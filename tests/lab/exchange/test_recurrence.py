@@ -6,7 +6,7 @@ import itertools
 from datetime import date, datetime, timedelta
 
 import pytest
-from dateutil import rrule
+from dateutil import rrule  # type: ignore[import-untyped]
 from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
