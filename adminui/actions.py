@@ -5,7 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import logging
 
-from syncapp.models import Enrollment
+from django.db import transaction
+from django.db.models import Q
+
+from syncapp.models import Enrollment, Hold
 
 logger = logging.getLogger(__name__)
 
@@ -29,3 +32,20 @@ def sync_now(enrollment_id: int, now: dt.datetime) -> bool:
     if active.filter(due_at__gt=now).update(due_at=now):
         return True
     return active.exists()
+
+
+@transaction.atomic
+def decide(enrollment_id: int, seen: Q, approves: bool, now: dt.datetime, actor_id: int) -> int:
+    """Approve or refuse the held deletions that ``seen`` selects. How many still waited."""
+    holds = Hold.objects.select_for_update().filter(seen, enrollment=enrollment_id, state=Hold.State.WAITING)
+    decided = list(holds)
+    for hold in decided:
+        if approves:
+            hold.approve()
+        else:
+            hold.refuse()
+    if decided:
+        sync_now(enrollment_id, now)
+        word = "approved" if approves else "refused"
+        logger.info("enrollment %s: %s deletions %s by admin %s", enrollment_id, len(decided), word, actor_id)
+    return len(decided)

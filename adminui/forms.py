@@ -6,7 +6,12 @@ from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+
+from syncapp.items import Kind
+from syncapp.models import Hold
+from syncapp.side import SideName
 
 
 class SignInForm(AuthenticationForm):
@@ -28,3 +33,22 @@ class ApproveForm(forms.Form):
     """The approval of one enrollment, with the mailbox that the admin saw when deciding."""
 
     mailbox = forms.CharField(max_length=320, widget=forms.HiddenInput)
+
+
+class HeldForm(forms.Form):
+    """The decision about one group of held deletions, up to the newest that the admin saw."""
+
+    kind = forms.ChoiceField(choices=[(kind.value, kind.value) for kind in Kind])
+    side = forms.ChoiceField(choices=[(side.value, side.value) for side in SideName])
+    reason = forms.ChoiceField(choices=Hold.Reason.choices)
+    newest = forms.IntegerField(min_value=1)
+    decision = forms.ChoiceField(choices=[("delete", "delete"), ("keep", "keep")])
+
+    def seen(self) -> Q:
+        """Which holds the page showed."""
+        data = self.cleaned_data
+        return Q(pairing__kind=data["kind"], side=data["side"], reason=data["reason"], pk__lte=data["newest"])
+
+    def approves(self) -> bool:
+        """Whether the deletions shall happen."""
+        return bool(self.cleaned_data["decision"] == "delete")

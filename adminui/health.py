@@ -36,6 +36,7 @@ class Facts:
     waiting: int
     held: int
     stale: int
+    first_syncs: int
     admin_problems: int
     user_problems: int
     self_healing_problems: int
@@ -143,6 +144,12 @@ def _well(facts: Facts) -> Verdict:
         meaning = _("Some users have something to do themselves; see the problems below.")
     elif facts.self_healing_problems:
         meaning = _("A few things are being tried again by themselves; nobody has to act.")
+    elif facts.first_syncs:
+        meaning = ngettext(
+            "%d first sync is still to be finished; everybody else is in step.",
+            "%d first syncs are still to be finished; everybody else is in step.",
+            facts.first_syncs,
+        ) % (facts.first_syncs)
     else:
         meaning = _("Calendars and contacts are in step, and nobody has to do anything.")
     return Verdict(

@@ -15,7 +15,8 @@ from django.utils import timezone
 
 from adminui.health import STALE_AFTER, Facts
 from syncapp.jobs import places
-from syncapp.models import Enrollment, Heartbeat, Link, Problem, Run, ServiceAccount
+from syncapp.models import Enrollment, Heartbeat, Hold, Link, Problem, Run, ServiceAccount
+from syncapp.side import SideName
 
 USERS_PER_PAGE = 50
 RUNS_PER_PAGE = 20
@@ -35,8 +36,9 @@ def facts(now: dt.datetime) -> Facts:
         active=Count("pk", filter=active),
         waiting=Count("pk", filter=Q(state=_State.WAITING)),
         held=Count("pk", filter=Q(state=_State.HELD)),
-        # A first sync may take long; it shows as a run under way.
+        # A first sync may take long; it is counted below.
         stale=Count("pk", filter=active & Q(first_sync_done_at__isnull=False, last_success__lt=now - STALE_AFTER)),
+        first_syncs=Count("pk", filter=active & Q(first_sync_done_at__isnull=True)),
         next_due_at=Min("due_at", filter=active),
     )
     problems = dict(Problem.objects.values_list("actor").annotate(count=Count("pk")))
@@ -144,6 +146,32 @@ def _read_totals() -> Totals:
     moved = Run.objects.filter(started_at__gte=start_of_today()).aggregate(moved=_MOVED)["moved"]
     items = Link.objects.aggregate(total=_TOTAL, in_step=_IN_STEP)
     return Totals(ItemCount(**items), moved or 0)
+
+
+# Held deletions --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class HeldGroup:
+    """Deletions of an enrollment that wait for one decision. ``newest`` bounds what the admin has seen."""
+
+    kind: str
+    side: str
+    reason: str
+    count: int
+    newest: int
+
+    @property
+    def other_side(self) -> str:
+        """Where the items are gone already."""
+        return SideName(self.side).other.value
+
+
+def held_groups(enrollment: Enrollment) -> list[HeldGroup]:
+    """What the guard held, by kind, side and reason. One query."""
+    waiting = Hold.objects.filter(enrollment=enrollment, state=Hold.State.WAITING)
+    rows = waiting.values_list("pairing__kind", "side", "reason").annotate(count=Count("pk"), newest=Max("pk"))
+    return [HeldGroup(*row) for row in rows.order_by("pairing__kind", "side", "reason")]
 
 
 # Problems --------------------------------------------------------------------------------------------------------

@@ -13,5 +13,6 @@ urlpatterns = [
     path("users/<int:pk>/", users.user, name="user"),
     path("users/<int:pk>/approve/", users.approve, name="approve"),
     path("users/<int:pk>/sync-now/", users.sync_now, name="sync-now"),
+    path("users/<int:pk>/held/", users.decide, name="decide"),
     path("runs/<int:pk>/", runs.run, name="run"),
 ]

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from adminui.health import Tone
 from syncapp.items import Kind
-from syncapp.models import Enrollment, Pairing, Problem, Run
+from syncapp.models import Enrollment, Hold, Pairing, Problem, Run
 
 Text = str | Promise
 
@@ -92,6 +92,12 @@ CONFLICT_RULES: dict[str, Text] = {
     Pairing.ConflictRule.EXCHANGE: _("Exchange wins"),
     Pairing.ConflictRule.NEXTCLOUD: _("Nextcloud wins"),
     Pairing.ConflictRule.LATEST: _("The latest change wins"),
+}
+
+HOLD_REASONS: dict[str, Text] = {
+    Hold.Reason.MANY: _("so many at once look like a mistake"),
+    Hold.Reason.EMPTY: _("the whole folder turned empty"),
+    Hold.Reason.RETURNED: _("several items came back that had been deleted"),
 }
 
 SIDES: dict[str, Text] = {"exchange": "Exchange", "nextcloud": "Nextcloud"}

@@ -180,6 +180,12 @@ def side_words(side: str) -> words.Text:
 
 
 @register.filter
+def hold_words(reason: str) -> words.Text:
+    """Why a deletion was held."""
+    return words.HOLD_REASONS.get(reason, reason)
+
+
+@register.filter
 def line_words(line: RunLine) -> words.Text:
     """What a line of a run's log says; a code without words is shown as it is."""
     return words.LINES.get(line.code, line.code)

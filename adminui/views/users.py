@@ -7,10 +7,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from adminui import actions, queries
-from adminui.forms import ApproveForm
+from adminui.forms import ApproveForm, HeldForm
 from adminui.views.access import admins_only, page
 from syncapp.models import Enrollment, Problem
 
@@ -29,8 +30,10 @@ def user(request: HttpRequest, pk: int) -> HttpResponse:
             "enrollment": enrollment,
             "row": row,
             "being_synced": enrollment.lease_until is not None and enrollment.lease_until > now,
+            "is_due": enrollment.due_at <= now,
             "can_sync": enrollment.state == Enrollment.State.ACTIVE,
             "is_waiting": enrollment.state == Enrollment.State.WAITING,
+            "held_groups": queries.held_groups(enrollment),
             "pairings": list(enrollment.pairings.order_by("kind", "pk")),
             "problem_groups": queries.problem_groups(Problem.objects.filter(enrollment=enrollment)),
             "runs": queries.runs_of(enrollment, request.GET.get("page", "1")),
@@ -65,4 +68,28 @@ def sync_now(request: HttpRequest, pk: int) -> HttpResponse:
         messages.success(request, _("Due now: a worker takes it within a minute."))
     else:
         messages.error(request, _("Only active users are synced; the state below says what is missing."))
+    return redirect("adminui:user", pk=enrollment.pk)
+
+
+@require_POST
+@admins_only
+def decide(request: HttpRequest, pk: int) -> HttpResponse:
+    """Let held deletions happen, or put the items back."""
+    enrollment = get_object_or_404(Enrollment, pk=pk)
+    form = HeldForm(request.POST)
+    decided = 0
+    if form.is_valid():
+        decided = actions.decide(pk, form.seen(), form.approves(), timezone.now(), actor_id=int(request.user.pk or 0))
+    if decided:
+        messages.success(
+            request,
+            ngettext(
+                "Decided for %d item; it is done within a minute.",
+                "Decided for %d items; it is done within minutes.",
+                decided,
+            )
+            % decided,
+        )
+    else:
+        messages.error(request, _("Nothing was decided: these deletions do not wait any more. Please look again."))
     return redirect("adminui:user", pk=enrollment.pk)

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from syncapp.items import Kind
 from syncapp.jobs import places
-from syncapp.models import Enrollment, Heartbeat, Link, Pairing, Problem, Run, ServiceAccount
+from syncapp.models import Enrollment, Heartbeat, Hold, Link, Pairing, Problem, Run, ServiceAccount
 
 PASSWORD = "a password of tests"
 
@@ -107,3 +107,20 @@ def problem(key: str, code: str = "login-failed", **values: Any) -> Problem:
         **values,
     }
     return Problem.objects.report(key, code=code, **values)
+
+
+def holds(enrollment: Enrollment, count: int) -> list[Hold]:
+    """Deletions of calendar items on Nextcloud that wait for a decision."""
+    of = enrollment.pairings.filter(kind=Kind.EVENT).first() or pairing(enrollment)
+    return [
+        Hold.objects.create(
+            enrollment=enrollment,
+            pairing=of,
+            link=Link.objects.create(enrollment=enrollment, kind=Kind.EVENT),
+            side="nextcloud",
+            reason=Hold.Reason.MANY,
+            survivor=b"survivor",
+            at=timezone.now(),
+        )
+        for _ in range(count)
+    ]

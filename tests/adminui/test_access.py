@@ -14,7 +14,7 @@ from syncapp.models import Enrollment
 from tests.adminui import build
 
 OPEN = {"sign-in", "sign-out"}
-POSTED = {"approve", "sync-now"}
+POSTED = {"approve", "decide", "sync-now"}
 GUARDED = sorted(str(each.name) for each in urlpatterns if each.name not in OPEN)
 
 

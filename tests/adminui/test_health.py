@@ -19,6 +19,7 @@ WELL = Facts(
     waiting=0,
     held=0,
     stale=0,
+    first_syncs=0,
     admin_problems=0,
     user_problems=0,
     self_healing_problems=0,
@@ -92,6 +93,12 @@ def test_problems_of_users_do_not_alarm_the_admin_but_are_named() -> None:
 
 def test_what_heals_itself_is_said_to() -> None:
     assert "tried again by themselves" in judge(replace(WELL, self_healing_problems=1), NOW).meaning
+
+
+def test_a_first_sync_is_not_called_in_step() -> None:
+    verdict = judge(replace(WELL, first_syncs=1), NOW)
+    assert verdict.tone is Tone.GOOD
+    assert "1 first sync is still to be finished" in verdict.meaning
 
 
 def test_users_without_anybody_active_are_not_called_well() -> None:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from syncapp.items import Kind
-from syncapp.models import Enrollment, Run
+from syncapp.models import Enrollment, Hold, Link, Run
 from tests.adminui import build
 from tests.adminui.test_overview import text_of
 
@@ -56,7 +56,12 @@ def test_it_says_when_the_next_look_is_or_that_it_goes_on(page: Client) -> None:
     assert "Next look going on now" in text_of(page, page_of(anna))
 
 
-USER_QUERIES = 11
+USER_QUERIES = 12
+
+
+def test_who_is_due_waits_for_a_worker(page: Client) -> None:
+    anna = build.user("anna", due_at=build.ago(seconds=5))
+    assert "Next look due: waits for a worker" in text_of(page, page_of(anna))
 
 
 def test_the_number_of_queries_does_not_depend_on_the_number_of_rows(
@@ -126,6 +131,66 @@ def test_nobody_is_approved_without_a_mailbox(page: Client) -> None:
     page.post(f"/users/{henrik.pk}/approve/", {"mailbox": ""})
     henrik.refresh_from_db()
     assert henrik.state == Enrollment.State.WAITING
+
+
+# Held deletions --------------------------------------------------------------------------------------------------
+
+
+def held_form(holds: list[Hold], decision: str) -> dict[str, object]:
+    """What the page posts about calendar deletions held on Nextcloud."""
+    newest = max(hold.pk for hold in holds)
+    return {"kind": "event", "side": "nextcloud", "reason": "many", "newest": newest, "decision": decision}
+
+
+def test_held_deletions_are_counted_and_their_consequences_spelled_out(page: Client) -> None:
+    anna = build.user("anna")
+    build.holds(anna, 23)
+    said = text_of(page, page_of(anna))
+    assert "Calendar: 23 items are gone in Exchange" in said
+    assert "Held because so many at once look like a mistake." in said
+    assert "Deleting removes them from Nextcloud, too." in said
+    assert "Put 23 back in Exchange" in said
+    assert "Delete 23 in Nextcloud" in said
+
+
+@pytest.mark.parametrize(("decision", "state"), [("delete", Hold.State.APPROVED), ("keep", Hold.State.REFUSED)])
+def test_a_decision_is_stored_and_the_user_due(page: Client, decision: str, state: str) -> None:
+    anna = build.user("anna")
+    holds = build.holds(anna, 3)
+    answer = page.post(f"/users/{anna.pk}/held/", held_form(holds, decision), follow=True)
+    assert "Decided for 3 items" in answer.content.decode()
+    assert set(Hold.objects.values_list("state", flat=True)) == {state}
+    assert set(Link.objects.values_list("dirty", flat=True)) == {1}
+    anna.refresh_from_db()
+    assert anna.due_at <= timezone.now()
+
+
+def test_a_decision_covers_only_what_the_page_showed(page: Client) -> None:
+    anna, bert = build.user("anna"), build.user("bert")
+    seen = build.holds(anna, 2)
+    later = build.holds(anna, 1)
+    others = build.holds(bert, 1)
+    page.post(f"/users/{anna.pk}/held/", held_form(seen, "delete"))
+    waiting = Hold.objects.filter(state=Hold.State.WAITING)
+    assert set(waiting.values_list("pk", flat=True)) == {later[0].pk, others[0].pk}
+
+
+@pytest.mark.parametrize("decision", ["", "maybe"])
+def test_an_unclear_decision_changes_nothing(page: Client, decision: str) -> None:
+    anna = build.user("anna")
+    holds = build.holds(anna, 2)
+    answer = page.post(f"/users/{anna.pk}/held/", held_form(holds, decision), follow=True)
+    assert "Nothing was decided" in answer.content.decode()
+    assert set(Hold.objects.values_list("state", flat=True)) == {Hold.State.WAITING}
+
+
+def test_what_is_decided_is_not_decided_again(page: Client) -> None:
+    anna = build.user("anna")
+    holds = build.holds(anna, 2)
+    page.post(f"/users/{anna.pk}/held/", held_form(holds, "keep"))
+    answer = page.post(f"/users/{anna.pk}/held/", held_form(holds, "delete"), follow=True)
+    assert "Nothing was decided" in answer.content.decode()
+    assert set(Hold.objects.values_list("state", flat=True)) == {Hold.State.REFUSED}
 
 
 # Sync now --------------------------------------------------------------------------------------------------------

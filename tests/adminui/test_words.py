@@ -12,7 +12,7 @@ from django.utils import timezone
 from adminui import words
 from adminui.templatetags.adminui import amount, relative, when
 from syncapp.items import Kind
-from syncapp.models import Enrollment, Pairing, Problem, Run
+from syncapp.models import Enrollment, Hold, Pairing, Problem, Run
 
 NOW = dt.datetime(2026, 11, 23, 9, 0, tzinfo=dt.UTC)
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,9 +64,10 @@ def test_thousands_stand_apart() -> None:
         (words.LEVELS, Problem.Level.values),
         (words.KINDS, [kind.value for kind in Kind]),
         (words.DIRECTIONS, Pairing.Direction.values),
+        (words.HOLD_REASONS, Hold.Reason.values),
         (words.CONFLICT_RULES, Pairing.ConflictRule.values),
     ],
-    ids=["states", "outcomes", "actors", "levels", "kinds", "directions", "rules"],
+    ids=["states", "outcomes", "actors", "levels", "kinds", "directions", "holds", "rules"],
 )
 def test_every_code_has_words(table: dict[str, object], codes: list[str]) -> None:
     assert set(table) == set(codes)

@@ -87,3 +87,15 @@ def run_with_log(person: Enrollment) -> Run:
     ]
     RunLine.objects.bulk_create(lines)
     return run
+
+
+def held_deletions(person: Enrollment) -> None:
+    """A calendar that somebody emptied in Outlook, as the guard found it."""
+    build.holds(person, 23)
+    build.problem(
+        f"enrollment:{person.pk}:held",
+        "held",
+        text="23 deletions wait for your decision: they are more than usual, or one side turned empty.",
+        remedy="Approve them if they are meant, or refuse them to put the items back.",
+        enrollment=person,
+    )

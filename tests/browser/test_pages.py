@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, Response, expect
 
-from syncapp.models import Enrollment, Problem, Run
+from syncapp.models import Enrollment, Hold, Problem, Run
 from tests.adminui import build
 from tests.browser import scene
 
@@ -107,6 +107,20 @@ def test_a_user_leads_to_runs_and_their_logs(signed_in: Page, picture: Picture) 
     expect(log.get_by_role("row").filter(has_text="title, location")).to_contain_text("92")
     fits(signed_in)
     picture(signed_in, "run")
+
+
+def test_held_deletions_are_put_back_with_one_click(signed_in: Page, picture: Picture) -> None:
+    anna = scene.ordinary_morning()["anna.berger"]
+    scene.held_deletions(anna)
+    signed_in.goto(f"/users/{anna.pk}/")
+    held = signed_in.get_by_role("region", name="Held deletions")
+    expect(held).to_contain_text("23 items are gone in Exchange")
+    expect(held.get_by_role("button", name="Delete 23 in Nextcloud")).to_be_visible()
+    fits(signed_in)
+    picture(signed_in, "held")
+    held.get_by_role("button", name="Put 23 back in Exchange").click()
+    expect(signed_in.get_by_role("status").filter(has_text="Decided for 23 items")).to_be_visible()
+    assert Hold.objects.filter(state=Hold.State.REFUSED).count() == 23
 
 
 def test_an_empty_installation_teaches_the_next_steps(signed_in: Page, picture: Picture) -> None:
