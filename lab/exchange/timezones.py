@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import calendar
+import itertools
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
@@ -34,16 +35,19 @@ class RuleZone(tzinfo):
         self._rules = rules
 
     def utcoffset(self, moment: datetime | None) -> timedelta:
-        """Offset from UTC; in a doubled hour the first, in a skipped one the standard one."""
+        """Offset from UTC; a skipped hour counts as standard time, of a doubled one ``fold`` tells which."""
         assert moment is not None
         standard = timedelta(seconds=self._rules["standard"])
         if "daylight" not in self._rules:
             return standard
-        start = _transition(self._rules["to_daylight"], moment.year)
+        daylight = timedelta(seconds=self._rules["daylight"])
+        start = _transition(self._rules["to_daylight"], moment.year) + (daylight - standard)
         end = _transition(self._rules["to_standard"], moment.year)
+        if moment.fold:
+            end -= daylight - standard
         naive = moment.replace(tzinfo=None, fold=0)
         inside = start <= naive < end if start < end else not end <= naive < start
-        return timedelta(seconds=self._rules["daylight"]) if inside else standard
+        return daylight if inside else standard
 
     def dst(self, moment: datetime | None) -> timedelta:
         """How far the clock is ahead of standard time."""
@@ -58,10 +62,12 @@ class RuleZone(tzinfo):
         naive = moment.replace(tzinfo=None)
         for key in ("daylight", "standard"):
             if key in self._rules:
-                local = (naive + timedelta(seconds=self._rules[key])).replace(tzinfo=self)
-                if local.utcoffset() == timedelta(seconds=self._rules[key]):
-                    return local
-        return (naive + timedelta(seconds=self._rules["standard"])).replace(tzinfo=self)
+                offset = timedelta(seconds=self._rules[key])
+                local = (naive + offset).replace(tzinfo=self)
+                for fold in (0, 1):
+                    if local.replace(fold=fold).utcoffset() == offset:
+                        return local.replace(fold=fold)
+        raise AssertionError("an instant is in standard or in daylight time")
 
 
 def _transition(rule: dict[str, int], year: int) -> datetime:
@@ -151,20 +157,25 @@ def _standard_rules(windows_id: str) -> dict[str, Any]:
     """The rules of a Windows zone, read off this machine's zone data for one recent year."""
     zone = _zone_info(windows_id)
     changes: list[tuple[int, dict[str, int]]] = []
-    hour = datetime(_YEAR, 1, 1, tzinfo=UTC)
-    before = hour.astimezone(zone).utcoffset()
-    while hour.year == _YEAR:
-        hour += timedelta(minutes=30)
-        after = hour.astimezone(zone).utcoffset()
-        if after != before:
-            assert before is not None and after is not None  # noqa: PT018 - both for the type checker
-            changes.append((int(after.total_seconds()), _rule_at(hour.replace(tzinfo=None) + before)))
-            before = after
+    first = datetime(_YEAR, 1, 1, tzinfo=UTC)
+    days = [first + timedelta(days=number) for number in range(367)]
+    for day, following in itertools.pairwise(days):
+        if _offset(zone, day) == _offset(zone, following):
+            continue
+        before = _offset(zone, day)
+        moment = next(m for m in (day + timedelta(minutes=30 * n) for n in range(49)) if _offset(zone, m) != before)
+        rule = _rule_at(moment.replace(tzinfo=None) + timedelta(seconds=before))
+        changes.append((_offset(zone, moment), rule))
     if len(changes) != 2:
-        assert before is not None
-        return {"standard": int(before.total_seconds())}
+        return {"standard": _offset(zone, first)}
     (standard, to_standard), (daylight, to_daylight) = sorted(changes, key=lambda change: change[0])
     return {"standard": standard, "daylight": daylight, "to_standard": to_standard, "to_daylight": to_daylight}
+
+
+def _offset(zone: ZoneInfo, moment: datetime) -> int:
+    offset = moment.astimezone(zone).utcoffset()
+    assert offset is not None
+    return int(offset.total_seconds())
 
 
 def _rule_at(local: datetime) -> dict[str, int]:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from exchangelib import Account
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -27,6 +27,10 @@ def foreign(windows_id: str) -> etree._Element:
 
 
 @pytest.mark.parametrize("windows_id", STEADY)
+@example(datetime(2028, 3, 26, 0, 0))
+@example(datetime(2028, 3, 26, 1, 0))
+@example(datetime(2027, 10, 31, 0, 30))
+@example(datetime(2027, 10, 31, 1, 30))
 @given(st.datetimes(min_value=datetime(2022, 1, 1), max_value=datetime(2029, 12, 31)))
 def test_rules_that_are_spelt_out_mean_the_same(windows_id: str, naive: datetime) -> None:
     moment = naive.replace(tzinfo=UTC)
