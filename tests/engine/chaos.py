@@ -1,0 +1,197 @@
+"""Random histories in bulk, over the real engine and an in-memory database; a broken one is made smaller and printed.
+
+    .venv/bin/python -m tests.engine.chaos --histories 1000 --seed 1
+
+At least half of what people do is done inside runs, on the object in flight: histories that only act between runs miss
+the narrow windows (docs/architecture.md, "What chaos checks"). Set PYTHONHASHSEED=0 to play a history again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from syncapp.items import Kind
+from syncapp.side import SideName
+
+if TYPE_CHECKING:
+    from tests.engine.player import Player
+
+MOMENTS = 60
+"""A run in these small worlds rarely has more moments than this."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that happens: a method of the player and what it is given."""
+
+    name: str
+    given: tuple[Any, ...]
+
+    def play(self, player: Player) -> None:
+        """Let it happen."""
+        getattr(player, self.name)(*self.given)
+
+
+def history(random: Random, length: int, *, workers: bool = True) -> list[Step]:
+    """A random history. Without ``workers`` there is never a second worker."""
+    from tests.engine.player import Deed, Fault
+
+    sides = list(SideName)
+    faults = [each for each in Fault if workers or each is not Fault.SECOND_WORKER]
+
+    def some_deed() -> Deed:
+        return random.choices(list(Deed), [6, 3, 3, 1, 4, 2])[0]
+
+    def maybe_fault() -> Any:
+        return random.choice(faults) if random.random() < 0.4 else None
+
+    makers: dict[str, tuple[float, Callable[[], tuple[Any, ...]]]] = {
+        "create": (3, lambda: (random.choice(sides), random.choice(list(Kind)), random.choice([1, 1, 2]))),
+        "act": (5, lambda: (random.choice(sides), some_deed(), random.randrange(20), random.randrange(9))),
+        "purge": (0.3, lambda: (random.choice(sides),)),
+        "sync": (2, tuple),
+        "sync_with_fault": (3, lambda: (random.randrange(MOMENTS), random.choice(faults))),
+        "sync_with_crash_at_commit": (2, lambda: (random.randrange(12), random.choice(list(_edges())))),
+        "sync_while": (
+            8,
+            lambda: (
+                random.randrange(MOMENTS // 2),
+                some_deed(),
+                random.randrange(9),
+                random.random() < 0.4,
+                maybe_fault(),
+                random.randrange(8),
+            ),
+        ),
+        "lose_tokens": (0.3, lambda: (random.choice(sides),)),
+        "land": (1, lambda: (random.choice(sides),)),
+        "set_manners": (0.5, lambda: (random.choice(sides), random.random() < 0.5, random.choice([1, 2, 1000]))),
+    }
+    names = list(makers)
+    weights = [makers[name][0] for name in names]
+    first = [Step("create", makers["create"][1]()) for _ in range(random.randint(1, 3))]
+    return [*first, *(Step(name, makers[name][1]()) for name in random.choices(names, weights, k=length))]
+
+
+def _edges() -> Sequence[Any]:
+    from tests.engine.commits import Edge
+
+    return list(Edge)
+
+
+def play(steps: Sequence[Step]) -> tuple[list[str], Player]:
+    """Play a history to its end; what was violated, and the player with its story."""
+    from django.db import transaction
+
+    from tests.engine.player import Player, repeatable
+
+    with repeatable(), transaction.atomic():
+        player = Player()
+        try:
+            for step in steps:
+                step.play(player)
+            violations = player.violations()
+        except Exception:  # a bug of the engine that shows as an error, not as a wrong state
+            violations = [_error()]
+        player.log += ["runs:", *player.town.log()]
+        transaction.set_rollback(True)
+    return violations, player
+
+
+def _error() -> str:
+    """What was raised, and where in our own code."""
+    kind, error, trace = sys.exc_info()
+    frames = [each for each in traceback.extract_tb(trace) if "/.venv/" not in each.filename]
+    where = "".join(traceback.format_list(frames[-8:]))
+    return f"Traceback\n{where}{kind.__name__ if kind else ''}: {error}"
+
+
+def sort_of(violations: Sequence[str]) -> str:
+    """What sort of violation this is, so that making a history smaller does not turn it into another."""
+    first = violations[0].strip().splitlines()
+    return first[-1].split(":")[0] if first[0].startswith("Traceback") else first[0].split(":")[0]
+
+
+def shrunk(steps: list[Step], sort: str) -> list[Step]:
+    """A history from which no step can be left out without losing this sort of violation."""
+    size = max(1, len(steps) // 2)
+    while True:
+        at = 0
+        while at < len(steps):
+            shorter = steps[:at] + steps[at + size :]
+            violations, _ = play(shorter)
+            if violations and sort_of(violations) == sort:
+                steps = shorter
+            else:
+                at += size
+        if size == 1:
+            return steps
+        size = max(1, size // 2)
+
+
+def main() -> int:
+    """Play histories until there are enough of them or of violations."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--histories", type=int, default=200)
+    parser.add_argument("--length", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--stop-after", type=int, default=3, metavar="VIOLATIONS")
+    parser.add_argument("--one-worker", action="store_true")
+    parser.add_argument("--story", action="store_true", help="print the whole story of a broken history")
+    given = parser.parse_args()
+    _open_database()
+    began, sorts, faults = time.monotonic(), Counter[str](), 0
+    for seed in range(given.seed, given.seed + given.histories):
+        steps = history(Random(seed), given.length, workers=not given.one_worker)
+        violations, player = play(steps)
+        faults += player.faults
+        if violations:
+            sort = sort_of(violations)
+            sorts[sort] += 1
+            if sorts[sort] == 1 or given.story:
+                _report(seed, shrunk(steps, sort), story=given.story)
+            else:
+                _say(f"seed {seed}: {violations[0].strip().splitlines()[-1]}")
+        if sum(sorts.values()) >= given.stop_after:
+            break
+    seconds = time.monotonic() - began
+    _say(f"{seed - given.seed + 1} histories, {faults} faults, {seconds:.0f} s; {dict(sorts) or 'clean'}")
+    return 1 if sorts else 0
+
+
+def _report(seed: int, steps: list[Step], *, story: bool) -> None:
+    violations, player = play(steps)
+    _say(f"\nseed {seed}")
+    for step in steps:
+        _say(f"    {step.name}{step.given}")
+    if story:
+        _say("\n".join(player.log))
+    _say("\n".join(violations))
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _open_database() -> None:
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,134 @@
+"""What must be true in the end: an account of what people wrote, saw, replaced and deleted.
+
+It listens to people (``tests.engine.people``) and knows nothing of the engine: what it demands is "What chaos checks"
+of docs/architecture.md. It relies on the histories that are played (``tests.engine.player``) in two ways: every value
+that somebody writes is written once and never again, so that a value found in the end tells who wrote it; and every
+item carries a tag that nobody edits, so that copies of it can be counted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from syncapp.items import Event, Item
+from syncapp.items.elements import elements
+from syncapp.items.values import moment_key
+from tests.engine.people import Act
+from tests.engine.server import Stored
+
+WORD = re.compile(r"w\d+")
+TAG = re.compile(r"item-\d+")
+"""Tags and words, as the player makes them."""
+
+
+def tag_of(item: Item) -> str:
+    """Which item this is, whoever copied it."""
+    found = TAG.search(item.location if isinstance(item, Event) else item.nickname)
+    return found.group() if found else ""
+
+
+def words(item: Item) -> frozenset[str]:
+    """The values in an item that somebody wrote."""
+    found: set[str] = set()
+    for path, part in elements(item).items():
+        if path in (("start",), ("photo",)):
+            found.add(f"{path[0]} {part.normal.split(' ')[0]}")
+        elif path[0] == "exceptions" and len(path) == 3 and path[2] == "start":
+            found.add(f"start {moment_key(part.value)}")
+        else:
+            found.update(WORD.findall(part.normal))
+    return frozenset(found)
+
+
+@dataclass
+class Model:
+    """What people did so far. ``in_step`` is set from outside: both sides are known to be the same just now."""
+
+    in_step: bool = False
+    written: set[str] = field(default_factory=set)
+    """Values that nobody who saw them has replaced or deleted: they may not be lost."""
+    replaced: dict[str, str] = field(default_factory=dict)
+    """Value → tag: replaced by somebody who saw it, so that it may not win in the end."""
+    free: set[str] = field(default_factory=set)
+    """Values that stand in copies and in restored objects, too: replacing them in one place says nothing of others."""
+    copies: Counter[str] = field(default_factory=Counter)
+    """Tag → how many of it people made."""
+    deleted: set[str] = field(default_factory=set)
+    """Tags of items that were deleted while everything was in step, and not touched since."""
+
+    def listen(self, act: Act) -> None:
+        """Take note of what a person did."""
+        before, after = _words(act.before), _words(act.after)
+        tag = _tag(act.before) or _tag(act.after)
+        getattr(self, f"_{act.verb}")(tag, before, after)
+        self.in_step = False
+
+    def _create(self, tag: str, _before: frozenset[str], after: frozenset[str]) -> None:
+        self.copies[tag] += 1
+        self.written |= after
+
+    def _edit(self, tag: str, before: frozenset[str], after: frozenset[str]) -> None:
+        self.deleted.discard(tag)
+        self.written |= after - before
+        self.written -= before - after
+        self.replaced.update(dict.fromkeys(before - after - self.free, tag))
+
+    def _move(self, tag: str, _before: frozenset[str], _after: frozenset[str]) -> None:
+        self.deleted.discard(tag)
+
+    def _copy(self, tag: str, _before: frozenset[str], after: frozenset[str]) -> None:
+        self.deleted.discard(tag)
+        self.copies[tag] += 1
+        self.free |= after
+        self._allow(after)
+
+    def _delete(self, tag: str, before: frozenset[str], _after: frozenset[str]) -> None:
+        self.written -= before
+        # What they had replaced here may be on the other side still, in an object whose edit beats this deletion.
+        self._allow(word for word, of in tuple(self.replaced.items()) if of == tag)
+        if self.in_step and self.copies[tag] == 1:
+            self.deleted.add(tag)
+
+    _destroy = _delete
+
+    def _restore(self, tag: str, _before: frozenset[str], after: frozenset[str]) -> None:
+        self.deleted.discard(tag)
+        self.free |= after
+        self._allow(after)
+
+    def _purge(self, _tag: str, _before: frozenset[str], _after: frozenset[str]) -> None:
+        """What lies in the bin was deleted before."""
+
+    def _allow(self, found: Iterable[str]) -> None:
+        for word in tuple(found):
+            self.replaced.pop(word, None)
+
+    # Judging ---------------------------------------------------------------------------------------------------------
+
+    def judge(self, exchange: Iterable[Item], nextcloud: Iterable[Item], history: Iterable[Item]) -> list[str]:
+        """The violations in a final state, in words; ``history`` is what the connector kept of what it overwrote."""
+        sides = {"exchange": list(exchange), "nextcloud": list(nextcloud)}
+        final = frozenset[str]().union(*(words(item) for items in sides.values() for item in items))
+        kept = frozenset[str]().union(*(words(item) for item in history))
+        violations = [f"lost edit: {word}" for word in sorted(self.written - final - kept)]
+        violations += [f"stale win: {word} of {self.replaced[word]}" for word in sorted(self.replaced.keys() & final)]
+        for name, items in sides.items():
+            count = Counter(map(tag_of, items))
+            violations += [
+                f"duplicate: {count[tag]} of {tag} on {name}, people made {self.copies[tag]}"
+                for tag in sorted(count)
+                if count[tag] > self.copies[tag]
+            ]
+            violations += [f"resurrection: {tag} on {name}" for tag in sorted(self.deleted & count.keys())]
+        return violations
+
+
+def _words(stored: Stored | None) -> frozenset[str]:
+    return words(stored.item) if stored else frozenset()
+
+
+def _tag(stored: Stored | None) -> str:
+    return tag_of(stored.item) if stored else ""

@@ -1,0 +1,269 @@
+"""One enrolled person, both servers, a clock and a worker: everything that a history needs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from syncapp.engine.slice import run_slice
+
+from syncapp.engine.lease import Lease, LeaseLost, claim
+from syncapp.items import Contact, Event, Item, Kind
+from syncapp.items.elements import elements
+from syncapp.items.values import Email, Frequency, Recurrence, ZonedTime
+from syncapp.models import Enrollment, History, Link, Pairing, Problem, Run, RunLine
+from syncapp.side import SideError, SideName
+from tests.engine.memory import World
+from tests.engine.people import Person
+from tests.engine.server import Stored
+from tests.engine.wire import Crash
+
+LEASE_SECONDS = 120.0
+SLICE_SECONDS = 3600.0
+LONG = timedelta(days=2)
+"""Longer than any delay before something is tried again."""
+
+EXCHANGE, NEXTCLOUD = SideName.EXCHANGE, SideName.NEXTCLOUD
+EVENT, CONTACT = Kind.EVENT, Kind.CONTACT
+
+
+class HandClock:
+    """A clock that tests move."""
+
+    def __init__(self) -> None:
+        self.time = datetime(2026, 3, 2, 8, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        """See ``syncapp.engine.clock.Clock``."""
+        return self.time
+
+    def move(self, by: timedelta) -> None:
+        """Let time pass."""
+        self.time += by
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a run did, as the servers saw it."""
+
+    writes: tuple[str, ...]
+    """Names of the calls that could change something, in order."""
+    error: SideError | Crash | LeaseLost | None = None
+    """What ended it early."""
+
+
+@dataclass
+class Town:
+    """The place where a history happens. ``outlook`` is the person at Exchange, ``phone`` at Nextcloud."""
+
+    world: World = field(default_factory=World)
+    clock: HandClock = field(default_factory=HandClock)
+    outlook: Person = field(init=False)
+    phone: Person = field(init=False)
+    enrollment: Enrollment = field(init=False)
+    pairings: dict[tuple[Kind, int], Pairing] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.outlook, self.phone = Person(self.world.exchange), Person(self.world.nextcloud)
+        self.enrollment = Enrollment.objects.create(
+            nextcloud_uid="anna",
+            nextcloud_login="anna",
+            mailbox="anna@lab.example",
+            state=Enrollment.State.ACTIVE,
+            due_at=self.clock.now(),
+        )
+        self.pairings = {
+            (kind, number): Pairing.objects.create(
+                enrollment=self.enrollment,
+                kind=kind,
+                exchange_folder=self.world.folder(EXCHANGE, kind, number),
+                nextcloud_folder=self.world.folder(NEXTCLOUD, kind, number),
+            )
+            for kind in Kind
+            for number in (1, 2)
+        }
+
+    def person(self, name: SideName) -> Person:
+        """Whoever sits at one side."""
+        return self.outlook if name is EXCHANGE else self.phone
+
+    def folder(self, name: SideName, kind: Kind = EVENT, number: int = 1) -> str:
+        """The id of a folder; folders of the same number are paired."""
+        return self.world.folder(name, kind, number)
+
+    # Running ---------------------------------------------------------------------------------------------------------
+
+    def claim(self, owner: str = "worker") -> Lease:
+        """The lease, after whatever time that takes."""
+        lease = claim(self.enrollment.pk, owner, LEASE_SECONDS, clock=self.clock)
+        if lease is None:
+            self.clock.move(timedelta(seconds=10 * LEASE_SECONDS))
+            lease = claim(self.enrollment.pk, owner, LEASE_SECONDS, clock=self.clock)
+        assert lease is not None
+        return lease
+
+    def sync(self, *, full: bool = False, wait: bool = True, owner: str = "worker") -> Ran:
+        """One run, whatever becomes of it. ``wait``: first let the time pass after which things are tried again."""
+        if wait:
+            self.clock.move(LONG)
+        since = len(self.world.wire.calls)
+        error: SideError | Crash | LeaseLost | None = None
+        try:
+            self._run(owner, full=full)
+        except (SideError, Crash, LeaseLost) as end:
+            error = end
+        return Ran(tuple(call.name for call in self.world.wire.writes(since)), error)
+
+    def _run(self, owner: str, *, full: bool) -> None:
+        lease = self.claim(owner)
+        run = Run.objects.create(enrollment_id=self.enrollment.pk, started_at=self.clock.now())
+        slices, more = 0, True
+        while more:
+            sides = self.world.sides()
+            more = run_slice(lease, run, sides, clock=self.clock, seconds=SLICE_SECONDS, full=full).more
+            slices += 1
+            assert slices < 100, "a run that never ends"
+        lease.release(self.clock.now())
+
+    def settle(self, runs: int = 4) -> None:
+        """What invariant 2 promises: one full comparison and at most four runs, the last of which writes nothing."""
+        self.world.wire.hooks.clear()
+        self.world.exchange.silent = self.world.nextcloud.silent = False
+        self.world.exchange.land()
+        self.world.nextcloud.land()
+        ran = [self._quietly(full=True)]
+        while not (ran[-1].writes == () and len(ran) > 1) and len(ran) <= runs:
+            ran.append(self._quietly())
+        assert not ran[-1].writes, f"still writing after {len(ran)} runs: {[each.writes for each in ran]}"
+        dirty = list(Link.objects.filter(dirty__gt=0).values_list("pk", "has_problem"))
+        assert not dirty, f"dirty links are left: {dirty}"
+
+    def _quietly(self, *, full: bool = False) -> Ran:
+        ran = self.sync(full=full)
+        assert ran.error is None, repr(ran.error)
+        return ran
+
+    def second_worker(self, **kwargs: Any) -> Callable[[], None]:
+        """An act: the first worker sleeps until its lease is long over, and another one does a whole run."""
+
+        def act() -> None:
+            self.clock.move(timedelta(seconds=10 * LEASE_SECONDS))
+            self.sync(wait=False, owner="another worker", **kwargs)
+
+        return act
+
+    # Looking ---------------------------------------------------------------------------------------------------------
+
+    def living(self, name: SideName, kind: Kind = EVENT) -> list[Stored]:
+        """The objects of one side, by title or name."""
+        return sorted(self.world.server(name).living(kind), key=lambda each: title_of(each.item))
+
+    def only(self, name: SideName, kind: Kind = EVENT) -> Stored:
+        """The one object of a side."""
+        [stored] = self.living(name, kind)
+        return stored
+
+    def find(self, name: SideName, title: str, kind: Kind = EVENT) -> Stored:
+        """The one object of a side with this title or name."""
+        [stored] = [each for each in self.living(name, kind) if title_of(each.item) == title]
+        return stored
+
+    def events(self, name: SideName) -> list[Event]:
+        """The events of one side, by title."""
+        return [each.item for each in self.living(name) if isinstance(each.item, Event)]
+
+    def event(self, name: SideName, title: str = "") -> Event:
+        """The one event of a side, or the one with this title."""
+        [event] = [each for each in self.events(name) if title in ("", each.title)]
+        return event
+
+    def card(self, name: SideName) -> Contact:
+        """The one contact of a side."""
+        item = self.only(name, CONTACT).item
+        assert isinstance(item, Contact)
+        return item
+
+    def titles(self, name: SideName, kind: Kind = EVENT) -> list[str]:
+        """The titles or names on one side."""
+        return [title_of(each.item) for each in self.living(name, kind)]
+
+    def both(self, kind: Kind = EVENT) -> list[str]:
+        """The titles or names on both sides, which must be the same."""
+        self.compare(kind)
+        return self.titles(EXCHANGE, kind)
+
+    def compare(self, kind: Kind = EVENT) -> None:
+        """Both sides hold the same items in the same folders, apart from what Exchange can't hold."""
+        exchange, nextcloud = (self._contents(name, kind) for name in SideName)
+        assert exchange == nextcloud, f"only Exchange: {exchange - nextcloud}\nonly Nextcloud: {nextcloud - exchange}"
+
+    def _contents(self, name: SideName, kind: Kind) -> Counter[tuple[object, ...]]:
+        numbers = {self.folder(name, kind, number): number for number in (1, 2)}
+        return Counter((numbers[each.folder], *self._content(each.item)) for each in self.living(name, kind))
+
+    def _content(self, item: Item) -> tuple[object, ...]:
+        """What both servers can hold of an item."""
+        held: Item = self.world.exchange.held(self.world.nextcloud.held(item))
+        if isinstance(held, Event):
+            held = replace(held, attendees=(), organizer=None)
+        return tuple(sorted((path, part.normal) for path, part in elements(held).items()))
+
+    def history(self) -> list[Item]:
+        """The items in history, oldest first."""
+        return [
+            self.world.side(SideName(each.side), Kind(each.kind)).unpack(each.packed)
+            for each in History.objects.order_by("pk")
+        ]
+
+    def history_titles(self) -> list[str]:
+        """The titles or names in history, oldest first."""
+        return [title_of(each) for each in self.history()]
+
+    def problems(self) -> list[str]:
+        """The codes of the problems that there are."""
+        return sorted(Problem.objects.values_list("code", flat=True))
+
+    def log(self) -> list[str]:
+        """The log of all runs, for reading when a history goes wrong."""
+        return [
+            f"{line.run_id} {line.code} {line.side} {line.link_id} {line.fields} {line.note}"
+            for line in RunLine.objects.order_by("pk")
+        ]
+
+
+# Items ---------------------------------------------------------------------------------------------------------------
+
+
+def title_of(item: Item) -> str:
+    """The title of an event, the name of a contact."""
+    return item.title if isinstance(item, Event) else item.display_name
+
+
+def event(title: str = "Budget", day: int = 10, **values: Any) -> Event:
+    """An event at nine on a day of March 2026."""
+    start = ZonedTime(datetime(2026, 3, day, 9), "Europe/Berlin")
+    end = replace(start, wall=start.wall + timedelta(hours=1))
+    return Event(start, end, title=title, **values)
+
+
+def series(title: str = "Jour fixe", **values: Any) -> Event:
+    """A weekly series of eight from 10 March 2026 on."""
+    return replace(event(title), recurrence=Recurrence(Frequency.WEEKLY, count=8), **values)
+
+
+def contact(name: str = "Anna", *emails: str, **values: Any) -> Contact:
+    """A contact with mail addresses."""
+    return Contact(display_name=name, given_name=name, emails=tuple(map(Email, emails)), **values)
+
+
+def titled(title: str) -> Callable[[Item], Item]:
+    """The edit that gives an item another title or name."""
+    return lambda item: replace(item, title=title) if isinstance(item, Event) else replace(item, display_name=title)
+
+
+def placed(location: str) -> Callable[[Event], Event]:
+    """The edit that gives an event another place."""
+    return lambda item: replace(item, location=location)
