@@ -69,15 +69,12 @@ def _survey(work: Work, name: SideName, batch: Sequence[Link]) -> None:
             link.attempts += 1
             link.not_before = work.retry_at(link.attempts + 4)
             work.journal.fail(link, "unreadable", str(problem), label=link.side(name).id, side=name)
-        Link.objects.put(batch_without(batch, gone))
+        Link.objects.put([link for link, _ in broken])
     known = [link for link in batch if link.pk in objects]
-    _recognise(work, name, known, objects)
-
-
-def batch_without(batch: Iterable[Link], pks: Iterable[int]) -> list[Link]:
-    """The links of a batch except some."""
-    skipped = set(pks)
-    return [link for link in batch if link.pk not in skipped]
+    ended = _recognise(work, name, known, objects)
+    # Last: what was described is not looked at again.
+    with work.commit():
+        Link.objects.put([link for link in known if link.pk not in ended])
 
 
 def _describe(work: Work, link: Link, name: SideName, found: Object) -> None:
@@ -114,7 +111,8 @@ class _Candidate:
     nonce: bytes | None
 
 
-def _recognise(work: Work, name: SideName, batch: Sequence[Link], objects: Mapping[int, Object]) -> None:
+def _recognise(work: Work, name: SideName, batch: Sequence[Link], objects: Mapping[int, Object]) -> set[int]:
+    """Relink what is not new and remove late copies; the half-links that ended, or should have."""
     own = {link.pk: parsed for link in batch if (parsed := parse_own_id(objects[link.pk].own_id))}
     candidates = _candidates(work, name, batch, own)
     held = [each.link.side(name).id for each in candidates if each.link.side(name).id]
@@ -140,7 +138,9 @@ def _recognise(work: Work, name: SideName, batch: Sequence[Link], objects: Mappi
         # Its link has died, but what we sent is remembered.
         if link.pk in own and link.pk not in taken and not any(each.new.pk == link.pk for each in candidates):
             late.append((link, objects[link.pk], own[link.pk][0]))
-    remove_late_copies(work, name, [each for each in late if was_sent(work, each[1], each[2])])
+    late = [each for each in late if was_sent(work, each[1], each[2])]
+    remove_late_copies(work, name, late)
+    return {each.new.pk for each in candidates if each.new.pk in taken} | {link.pk for link, _, _ in late}
 
 
 def _candidates(
@@ -178,6 +178,7 @@ def relink(work: Work, link: Link, new: Link, name: SideName, nonce: bytes | Non
     side, fresh = link.side(name), new.side(name)
     before = side.nonce
     Link.objects.filter(pk=new.pk).delete()
+    work.swallowed.add(new.pk)
     side.take_from(fresh)
     side.missing, side.lost, side.nonce = None, False, nonce
     if created is not None and (before is None or bytes(before) != nonce):

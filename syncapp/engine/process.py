@@ -60,7 +60,7 @@ class _Batch:
     def run(self, batch: Sequence[Link]) -> None:
         """Read, resolve what was begun, decide, guard and apply."""
         work = self.work
-        for case in resolve(work, read(work, batch)):
+        for case in self._standing(resolve(work, read(work, batch))):
             self._sort(case)
         for name, cases in self.absent.items():
             self._judge_absences(name, cases)
@@ -72,15 +72,19 @@ class _Batch:
         for name, case, pairing_id in self.moves:
             apply.move(work, name, case, pairing_id)
 
+    def _standing(self, cases: Sequence[Case]) -> list[Case]:
+        """The cases whose link is still one: others of this batch may have turned out to be theirs."""
+        return [case for case in cases if case.link.pk not in self.work.swallowed]
+
     def _settle(self) -> None:
         work = self.work
-        apply.settle(work, self.clean)
+        apply.settle(work, self._standing(self.clean))
         if self.ended:
             with work.commit():
                 bury(work, [case.link for case in self.ended])
-        if self.waiting:
-            apply.settle(work, self.waiting, clean=False)
-            for case in self.waiting:
+        if waiting := self._standing(self.waiting):
+            apply.settle(work, waiting, clean=False)
+            for case in waiting:
                 work.park(case.link)
         if self.held:
             apply.settle(work, self.held)
@@ -226,6 +230,7 @@ class _Batch:
 
     def _searched(self, name: SideName, cases: Sequence[Case]) -> list[Creating]:
         """The creates that remain after a search on their side, right before they are sent (rule 12)."""
+        cases = self._standing(cases)
         if not cases:
             return []
         uids = self._uids(name, cases)

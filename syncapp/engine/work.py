@@ -38,6 +38,7 @@ class Work:
 
     ``passes`` numbers the collects; ``complete`` is the number of the last one that reached every pairing, 0 if none
     did in this slice. ``broken`` are pairings whose folder is not there on one side: nothing of theirs is touched.
+    ``swallowed`` are half-links that turned out to be an object of another link and are no more.
     """
 
     lease: Lease
@@ -56,6 +57,7 @@ class Work:
     has_holds: bool = True
     cache: dict[tuple[SideName, str], Object] = field(default_factory=dict)
     rounds: Counter[int] = field(default_factory=Counter)
+    swallowed: set[int] = field(default_factory=set)
 
     @property
     def enrollment_id(self) -> int:
