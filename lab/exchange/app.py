@@ -19,8 +19,9 @@ from lab.exchange.call import open_call
 from lab.exchange.control import Controls
 from lab.exchange.operations import OPERATIONS
 from lab.exchange.operations.messages import failure
+from lab.exchange.records import Account
 from lab.exchange.soap import Element, EwsError, SoapFault, local
-from lab.exchange.store import Account, Store
+from lab.exchange.store import Store
 from lab.exchange.traffic import Exchanged, Traffic
 from lab.faults import Fault, FaultPlan, cut_connection, send_truncated, wait_out
 

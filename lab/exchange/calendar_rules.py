@@ -8,9 +8,9 @@ from typing import Any
 
 from lab.exchange import recurrence
 from lab.exchange.goid import new_uid
+from lab.exchange.records import Props, now, stamp
 from lab.exchange.series import Series
 from lab.exchange.soap import EwsError
-from lab.exchange.store import Props, now, stamp
 from lab.exchange.timezones import Zone, tz_of
 
 _FIVE_YEARS = timedelta(days=5 * 366)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC
 
 from lab.exchange import ids, timezones
+from lab.exchange.records import Account, Folder, Item, Mailbox
 from lab.exchange.soap import Element, EwsError, S, SoapFault, T, local
-from lab.exchange.store import Account, Folder, Item, Mailbox, Store
+from lab.exchange.store import Store
 from lab.exchange.values import Context
 from lab.exchange.view import View
 

@@ -8,7 +8,8 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from lab.exchange.properties import KINDS
-from lab.exchange.store import Account, Mailbox, Store
+from lab.exchange.records import Account, Mailbox
+from lab.exchange.store import Store
 from lab.exchange.traffic import Traffic
 from lab.exchange.view import View
 from lab.faults import BadFault, FaultPlan

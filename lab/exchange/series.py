@@ -12,8 +12,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from lab.exchange import recurrence
+from lab.exchange.records import Override, stamp
 from lab.exchange.soap import EwsError
-from lab.exchange.store import Override, stamp
 from lab.exchange.timezones import tz_of
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.exchange.store import Props, now, stamp
+from lab.exchange.records import Props, now, stamp
 
 
 def settle(props: Props, changed: frozenset[str]) -> None:

@@ -7,8 +7,9 @@ from functools import cached_property
 from typing import Any
 
 from lab.exchange.ids import change_key, occurrence_ident
+from lab.exchange.records import Attachment, Folder, Item, Mailbox, Props, stamp
 from lab.exchange.series import Instance, Series
-from lab.exchange.store import Attachment, Folder, Item, Mailbox, Props, Store, stamp
+from lab.exchange.store import Store
 
 # What belongs to the series and not to one of its occurrences.
 _MASTER_ONLY = ("Recurrence",)

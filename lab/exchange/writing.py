@@ -9,9 +9,9 @@ from typing import Any
 from lab.exchange import calendar_rules, contacts, goid, task_rules
 from lab.exchange.extended import CLEAN_GOID, GOID, key_of, read_property
 from lab.exchange.properties import ALL_BY_URI, KIND_OF_ELEMENT, KINDS, Field, fields
+from lab.exchange.records import Props
 from lab.exchange.shapes import INDEXED
 from lab.exchange.soap import Element, EwsError, T, local
-from lab.exchange.store import Props
 from lab.exchange.timezones import Zone, read_zone, tz_of
 from lab.exchange.values import Addresses, Attendees, BodyText, Context, Slots
 from lab.exchange.view import View

@@ -11,8 +11,8 @@ from lxml import etree
 from lab.exchange.call import Call, stored_item
 from lab.exchange.computed import attachment_element
 from lab.exchange.operations.messages import each, wrapped
+from lab.exchange.records import Attachment
 from lab.exchange.soap import Element, EwsError, M, SoapFault, T, local
-from lab.exchange.store import Attachment
 from lab.exchange.view import View
 
 # Exchange 2016's EWS request limit for content.

@@ -10,10 +10,10 @@ from lxml import etree
 from lab.exchange.call import Call
 from lab.exchange.call import find_folder as resolve_folder
 from lab.exchange.operations.messages import each
+from lab.exchange.records import Folder
 from lab.exchange.restriction import compile_restriction, sort
 from lab.exchange.shapes import Shape, item_element, read_shape, refuse_complex
 from lab.exchange.soap import Element, EwsError, M, T
-from lab.exchange.store import Folder
 from lab.exchange.view import View
 
 # Exchange's default throttling policy (EWSFindCountLimit).

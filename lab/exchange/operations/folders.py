@@ -9,8 +9,9 @@ from lxml import etree
 from lab.exchange.call import Call, find_folder, only_folder
 from lab.exchange.ids import change_key
 from lab.exchange.operations.messages import each, wrapped
+from lab.exchange.records import Folder
 from lab.exchange.soap import Element, EwsError, M, SoapFault, T, local
-from lab.exchange.store import Folder, Store
+from lab.exchange.store import Store
 
 _ELEMENTS = {
     "IPF.Appointment": "CalendarFolder",

@@ -8,9 +8,9 @@ from lab.exchange import mail
 from lab.exchange.call import Call, find_item, only_folder
 from lab.exchange.operations.messages import each, wrapped
 from lab.exchange.properties import KINDS
+from lab.exchange.records import Folder, Override, stamp
 from lab.exchange.shapes import Shape, item_element, read_shape
 from lab.exchange.soap import Element, EwsError, M, SoapFault
-from lab.exchange.store import Folder, Override, stamp
 from lab.exchange.view import View
 from lab.exchange.writing import kind_of, read_new
 

@@ -17,9 +17,9 @@ from lab.exchange.call import Call, only_folder
 from lab.exchange.computed import item_id
 from lab.exchange.operations.folders import folder_element, inside, read_folder_shape
 from lab.exchange.operations.messages import each
+from lab.exchange.records import Folder, Item
 from lab.exchange.shapes import item_element, read_shape
 from lab.exchange.soap import Element, EwsError, M, T
-from lab.exchange.store import Folder, Item
 from lab.exchange.view import View
 
 # MS-OXWSSYNC R389

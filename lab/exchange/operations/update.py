@@ -12,8 +12,8 @@ from lab.exchange.call import Call, find_item
 from lab.exchange.ids import BadId, version_of
 from lab.exchange.operations.items import identified
 from lab.exchange.operations.messages import each
+from lab.exchange.records import Override, Props, stamp
 from lab.exchange.soap import Element, EwsError, M, T
-from lab.exchange.store import Override, Props, stamp
 from lab.exchange.view import View
 from lab.exchange.writing import Change, read_change, settle
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.exchange.goid import clean_goid, goid, new_uid, uid_of
-from lab.exchange.store import now
+from lab.exchange.records import now
 from tests.lab.exchange.conftest import Lab
 from tests.lab.exchange.events import event, raw, series
 
