@@ -23,11 +23,12 @@ from syncapp.exchange.ews.native import (
 )
 from syncapp.exchange.ews.operations import ITEM_TYPE
 from syncapp.exchange.ews.properties import found_paths, path
-from syncapp.exchange.ews.times import parse_instant
+from syncapp.exchange.ews.times import holdable_zone, parse_instant
 from syncapp.exchange.ews.uids import global_object_id, uid_of
 from syncapp.exchange.ews.xml import Element, child, flag, local, t, text
 from syncapp.items import Item
 from syncapp.items.values import Kind
+from syncapp.items.zones import iana_to_windows
 from syncapp.side import (
     Change,
     ChangedMeanwhile,
@@ -77,6 +78,7 @@ class EwsSide(ABC):
     def __init__(self, connection: Connection, home: str = "UTC") -> None:
         self.connection = connection
         self.home = home
+        connection.windows_zone = iana_to_windows(holdable_zone("", home)) or "UTC"
         self.request_seconds = connection.account.request_seconds
         self._known_folders: list[Folder] | None = None
         self._distinguished: dict[str, str] = {}

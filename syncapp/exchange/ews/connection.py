@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from types import SimpleNamespace
 from typing import Any
 
 import requests
-from exchangelib import Credentials, EWSTimeZone, Identity
+from exchangelib import Credentials, Identity
 from exchangelib.configuration import Configuration
 from exchangelib.errors import (
     ErrorTimeoutExpired,
@@ -76,6 +77,8 @@ class Connection:
         self.mailbox = mailbox
         self.server_time = datetime.now(UTC)
         """The server's clock in its last answer, to the second."""
+        self.windows_zone = "UTC"
+        """The zone in which the server counts where a request names none: days of an all-day occurrence, for one."""
         self._protocol = _Protocol(account)
 
     def ask(self, request: Element) -> list[Element]:
@@ -214,8 +217,9 @@ class _Service(EWSService):  # type: ignore[misc]
         return Identity(primary_smtp_address=self._connection.mailbox)
 
     @property
-    def _timezone(self) -> EWSTimeZone:
-        return EWSTimeZone("UTC")
+    def _timezone(self) -> SimpleNamespace:
+        # All that the envelope wants of exchangelib's own zones, whose table is older than ours.
+        return SimpleNamespace(ms_id=self._connection.windows_zone)
 
     def post(self, request: Element) -> bytes:
         """The body of the answer. Raises SideErrors and exchangelib's errors for transport."""

@@ -108,7 +108,8 @@ class EwsContactSide(EwsSide):
             if photo is not None:
                 revision = operations.create_attachment(self.connection, written.id, photo_attachment(photo))
             if old:
-                revision = operations.delete_attachments(self.connection, old)
+                # A server may have taken the old photo away by itself when it got the new one.
+                revision = operations.delete_attachments(self.connection, old) or revision
         except SideError as problem:
             return Written(written.id, "", frozenset({(_PHOTO,)}), problem)
         return Written(written.id, revision)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
@@ -20,7 +19,7 @@ from syncapp.exchange.ews.properties import (
     path,
     set_field,
 )
-from syncapp.exchange.ews.times import format_birthday, parse_birthday
+from syncapp.exchange.ews.times import FIRST_YEAR, format_birthday, parse_birthday
 from syncapp.exchange.ews.xml import Element, children, flag, legal, t, text
 from syncapp.items.contact import Contact
 from syncapp.items.fields import address_key, digits, line
@@ -57,7 +56,7 @@ def read_contact(native: Native, home: str) -> Contact:
     try:
         birthday = parse_birthday(text(item, "Birthday"), home)
         photo = _read_photo(native)
-    except (ValueError, binascii.Error):
+    except (ValueError, OverflowError):
         raise Unreadable("Exchange holds a contact with a birthday or a photo that can't be read.") from None
     lines = {name: text(item, element) for name, element in _LINES.items()}
     lines["display_name"] = lines["display_name"] or text(item, "FileAs")
@@ -149,6 +148,7 @@ def project_contact(contact: Contact) -> Contact:
         phones=tuple(Phone(legal(phones[label].number), label) for label in PHONE_KEYS if label in phones),
         addresses=tuple(_legal_address(addresses[label]) for label in ADDRESS_KEYS if label in addresses),
         categories=tuple(map(legal, reversed(categories.values()))),
+        birthday=contact.birthday if contact.birthday and contact.birthday.year > FIRST_YEAR else None,
         photo=photo,
     )
 

@@ -57,6 +57,7 @@ _MEANINGS: Mapping[str, tuple[Callable[[str], SideError], str]] = {
     "ErrorInvalidIdEmpty": (Gone, _GONE),
     "ErrorInvalidIdMalformed": (Gone, _GONE),
     "ErrorInvalidFolderId": (Gone, "The folder does not exist in Exchange any more."),
+    "ErrorInvalidAttachmentId": (Gone, "The attachment does not exist in Exchange any more."),
     "ErrorCalendarOccurrenceIsDeletedFromRecurrence": (Gone, "This date of the series is deleted in Exchange."),
     "ErrorCalendarOccurrenceIndexIsOutOfRecurrenceRange": (Gone, "The series has no such date in Exchange."),
     "ErrorIrresolvableConflict": (ChangedMeanwhile, _CHANGED),

@@ -13,11 +13,14 @@ from types import MappingProxyType
 from typing import Any
 
 from syncapp.exchange.ews import patterns
+from syncapp.exchange.ews.custom_zones import matching_zone
 from syncapp.exchange.ews.html import text_of_html
 from syncapp.exchange.ews.native import OWN_ID_NAME, Native, own_property
 from syncapp.exchange.ews.properties import clear_field, path, set_field
 from syncapp.exchange.ews.recurrence import date_of, last_day, read_recurrence, recurrence_element, until_of
 from syncapp.exchange.ews.times import (
+    FIRST_YEAR,
+    LAST_YEAR,
     format_instant,
     holdable_zone,
     instant_of,
@@ -73,7 +76,7 @@ def read_event(native: Native, home: str) -> Event:
     """
     try:
         return _read_event(native, home)
-    except (ValueError, KeyError) as problem:
+    except (ValueError, KeyError, OverflowError) as problem:
         raise Unreadable(
             f"Exchange holds an event that can't be read: {type(problem).__name__} in its times."
         ) from None
@@ -102,7 +105,7 @@ def _named(item: Element, name: str) -> Iterator[Element]:
 
 def day_zone_of(item: Element, home: str) -> str:
     """The zone in which the days of a stored item begin: its own, else ``home``."""
-    return windows_to_iana(_zone_id(item, "StartTimeZone")) or holdable_zone("", home)
+    return _zone(item, "StartTimeZone") or holdable_zone("", home)
 
 
 def original_start(instant: datetime, item: Element, master: Event, home: str) -> Moment:
@@ -114,13 +117,17 @@ def original_start(instant: datetime, item: Element, master: Event, home: str) -
 
 def _check_series_zone(item: Element) -> None:
     """A series recurs in its own zone: read in another one it would be wrong half of the year."""
-    name = _zone_id(item, "StartTimeZone")
-    if name and windows_to_iana(name) is None and not flag(item, "IsAllDayEvent"):
+    named = any(True for _ in _named(item, "StartTimeZone"))
+    if named and _zone(item, "StartTimeZone") is None and not flag(item, "IsAllDayEvent"):
         raise Unreadable("Exchange holds a series in a time zone of its own making, which can't be read.")
 
 
-def _zone_id(item: Element, name: str) -> str:
-    return next((each.get("Id", "") for each in _named(item, name)), "")
+def _zone(item: Element, name: str) -> str | None:
+    """The IANA zone of a property like StartTimeZone, by its name, else by its rules; None where it is unknown."""
+    for definition in _named(item, name):
+        known = windows_to_iana(definition.get("Id", ""))
+        return known or matching_zone(definition, parse_instant(text(item, "Start")).year)
+    return None
 
 
 def _read_span(item: Element, home: str) -> tuple[Moment, Moment]:
@@ -128,8 +135,8 @@ def _read_span(item: Element, home: str) -> tuple[Moment, Moment]:
     if flag(item, "IsAllDayEvent"):
         first, after = (nearest_day(each, day_zone_of(item, home)) for each in (begin, finish))
         return first, max(after, first + timedelta(days=1))
-    start_zone = windows_to_iana(_zone_id(item, "StartTimeZone"))
-    end_zone = windows_to_iana(_zone_id(item, "EndTimeZone")) or start_zone
+    start_zone = _zone(item, "StartTimeZone")
+    end_zone = _zone(item, "EndTimeZone") or start_zone
     return zoned(begin, start_zone or "UTC"), zoned(finish, end_zone or "UTC")
 
 
@@ -223,6 +230,9 @@ def inherited_values(original: Moment, master: Event) -> dict[str, Any]:
 
 def project_event(event: Event, home: str) -> Event:
     """``event`` as Exchange would give it back after it was created from it; ``home`` is the zone of floating times."""
+    if not _in_reach(event):
+        # Refused when it is written, and not to be counted with here.
+        return replace(event, organizer=None, attendees=())
     start, end = _project_span(event.start, event.end, home)
     found = replace(
         event,
@@ -355,11 +365,17 @@ def _project_values(occurrence: Occurrence, original: Moment, master: Event, hom
     return values | {"start": start, "end": end}
 
 
+def _in_reach(event: Event) -> bool:
+    return all(FIRST_YEAR < date_of(each).year < LAST_YEAR for each in (event.start, event.end))
+
+
 # Writing ---------------------------------------------------------------------------------------------------------
 
 
 def check_event(event: Event, home: str) -> None:
     """Raises ``Refused`` when Exchange can't hold ``event``, with a sentence that says why."""
+    if not _in_reach(event):
+        raise Refused("Exchange holds no dates before 1602 and none after 4499.")
     if event.recurrence is not None:
         patterns.holdable(event.recurrence, date_of(event.start))
         if isinstance(event.start, ZonedTime) and event.start.zone and iana_to_windows(event.start.zone) is None:

@@ -16,7 +16,7 @@ from syncapp.exchange.ews import operations, patterns
 from syncapp.exchange.ews.connection import Connection
 from syncapp.exchange.ews.events import NORMAL, day_zone_of, occurrence_changes, original_start
 from syncapp.exchange.ews.native import Native, content_of, item_id
-from syncapp.exchange.ews.properties import occurrence_paths
+from syncapp.exchange.ews.properties import occurrence_paths, path
 from syncapp.exchange.ews.recurrence import date_of, last_day
 from syncapp.exchange.ews.times import format_instant, instant_of, parse_instant
 from syncapp.exchange.ews.xml import Element, text
@@ -171,16 +171,13 @@ class _Writer:
             native.folder,
             format_instant(begin),
             format_instant(begin + timedelta(minutes=1)),
-            occurrence_paths(),
+            [path("calendar:CalendarItemType")],
         )
+        ids = [operations.item_id(item_id(each)[0]) for each in shown if not _is_single(each)]
+        answers = operations.get_items(self._connection, ids, occurrence_paths())
         uid = text(native.item, "UID")
-        mine = [each for each in shown if text(each, "UID") == uid and self._is(job, each)]
-        if not mine:
-            return None
-        (answer,) = operations.get_items(
-            self._connection, [operations.item_id(item_id(mine[0])[0])], occurrence_paths()
-        )
-        return None if isinstance(answer, SideError) else answer
+        found = (each for each in answers if not isinstance(each, SideError))
+        return next((each for each in found if text(each, "UID") == uid and self._is(job, each)), None)
 
     def _judge(self, job: _Job) -> None:
         if job.found is None:
@@ -234,6 +231,10 @@ class _Writer:
 def _found(job: _Job) -> Element:
     assert job.found is not None
     return job.found
+
+
+def _is_single(item: Element) -> bool:
+    return text(item, "CalendarItemType") == "Single"
 
 
 def _is_plain(item: Element) -> bool:

@@ -253,11 +253,16 @@ def create_attachment(connection: Connection, parent: str, attachment: Element) 
 
 
 def delete_attachments(connection: Connection, ids: Sequence[str]) -> str:
-    """Remove attachments of one item; the item's new change key ("" if the server does not say)."""
+    """Remove attachments of one item; the item's new change key ("" if none is left or named)."""
     request = m("DeleteAttachment", m("AttachmentIds", *(t("AttachmentId", Id=each) for each in ids)))
-    messages = _checked(connection.tell(request), len(ids))
-    found = [each.get("RootItemChangeKey", "") for message in messages for each in message.iterfind(".//{*}RootItemId")]
-    return found[-1] if found else ""
+    change_key = ""
+    for message in _counted(connection.tell(request), len(ids)):
+        problem = error_of_message(message)
+        if problem and not isinstance(problem, Gone):
+            raise problem
+        for root in message.iterfind(".//{*}RootItemId"):
+            change_key = root.get("RootItemChangeKey", "")
+    return change_key
 
 
 # Answers ---------------------------------------------------------------------------------------------------------

@@ -19,6 +19,8 @@ from syncapp.side import Refused
 WORKING_DAYS = WEEKDAYS[:5]
 WEEKEND = WEEKDAYS[5:]
 MAX_COUNT = 999
+MAX_SEARCHED = 20_000
+"""How many dates of a series are looked through for its exceptions: 54 years of days."""
 _MAX_INTERVAL = {Frequency.DAILY: 999, Frequency.WEEKLY: 99, Frequency.MONTHLY: 99}
 _LAST = -1
 _ORDINALS = (1, 2, 3, 4, _LAST)
@@ -119,7 +121,7 @@ def _monthly_or_yearly(rule: Recurrence, first: date, month: int | None) -> Recu
         frequency, months = Frequency.YEARLY, (month,)
     elif month is not None:
         interval = 12 * rule.interval
-    shortest = shortest_month(month)
+    shortest = shortest_month(frequency, interval, first.month)
     if rule.weekdays:
         if (
             frequency is Frequency.MONTHLY
@@ -139,9 +141,10 @@ def _monthly_or_yearly(rule: Recurrence, first: date, month: int | None) -> Recu
     return _pattern(rule, frequency, interval, month_days=month_days, positions=positions, months=months)
 
 
-def shortest_month(month: int | None) -> int:
-    """The fewest days that the month has (None: that any month has)."""
-    return 28 if month is None else calendar.monthrange(2025, month)[1]
+def shortest_month(frequency: Frequency, interval: int, month: int) -> int:
+    """The fewest days that a month of the pattern has; ``month`` is the first, and with whole years the only one."""
+    always_the_same = frequency is Frequency.YEARLY or interval % 12 == 0
+    return calendar.monthrange(2025, month)[1] if always_the_same else 28
 
 
 def _days_of_month(
@@ -254,8 +257,11 @@ def _day_in_month(rule: Recurrence, year: int, month: int) -> date | None:
 
 
 def limited(rule: Recurrence, first: date, last: date | None) -> Iterator[date]:
-    """The days of a series: ``days`` up to its count and to ``last``, the date of its ``until``."""
-    found = islice(days(rule, first), rule.count)
+    """The days of a series: ``days`` up to its count and to ``last``, the date of its ``until``.
+
+    No more than ``MAX_SEARCHED``, whatever somebody has put into a calendar.
+    """
+    found = islice(days(rule, first), MAX_SEARCHED if rule.count is None else min(rule.count, MAX_SEARCHED))
     for day in found:
         if last is not None and day > last:
             return

@@ -106,10 +106,12 @@ def read_recurrence(element: Element, start: Moment) -> Recurrence:
     elif local(bounds) == "EndDateRecurrence":
         until = until_of(parse_day(text(bounds, "EndDate")), start)
     interval = int(text(pattern, "Interval") or 1)
-    return _read_pattern(pattern, interval, count, until)
+    return _read_pattern(pattern, interval, date_of(start).month, count, until)
 
 
-def _read_pattern(pattern: Element, interval: int, count: int | None, until: Moment | None) -> Recurrence:
+def _read_pattern(
+    pattern: Element, interval: int, first_month: int, count: int | None, until: Moment | None
+) -> Recurrence:
     name = local(pattern)
     if name == "DailyRecurrence":
         return Recurrence(Frequency.DAILY, interval, count=count, until=until)
@@ -120,9 +122,11 @@ def _read_pattern(pattern: Element, interval: int, count: int | None, until: Mom
     if not name.endswith(("MonthlyRecurrence", "YearlyRecurrence")):
         raise ValueError(f"a pattern of an unknown sort, {name}")
     month = _MONTHS.index(text(pattern, "Month")) + 1 if name.endswith("YearlyRecurrence") else None
-    weekdays, month_days, positions = _read_days(pattern, month)
+    frequency = Frequency.MONTHLY if month is None else Frequency.YEARLY
+    shortest = shortest_month(frequency, interval, month or first_month)
+    weekdays, month_days, positions = _read_days(pattern, shortest)
     return Recurrence(
-        Frequency.MONTHLY if month is None else Frequency.YEARLY,
+        frequency,
         interval,
         weekdays,
         month_days,
@@ -133,9 +137,9 @@ def _read_pattern(pattern: Element, interval: int, count: int | None, until: Mom
     )
 
 
-def _read_days(pattern: Element, month: int | None) -> tuple[tuple[Weekday, ...], tuple[int, ...], tuple[int, ...]]:
+def _read_days(pattern: Element, shortest: int) -> tuple[tuple[Weekday, ...], tuple[int, ...], tuple[int, ...]]:
     if day := text(pattern, "DayOfMonth"):
-        month_days, positions = clamped(int(day), shortest_month(month))
+        month_days, positions = clamped(int(day), shortest)
         return (), month_days, positions
     name, position = text(pattern, "DaysOfWeek"), _FROM_INDEX[text(pattern, "DayOfWeekIndex")]
     if name == "Day":

@@ -15,8 +15,8 @@ from syncapp.items.zones import canonical, iana_to_windows
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)?")
 _HALF_DAY = timedelta(hours=12)
 _BIRTHDAY_CLOCK = time(11, 59)
-_NO_DATE_YEAR = 4500
-"""MS-OXOCNTC: 4501-01-01 stands for "no date"."""
+FIRST_YEAR, LAST_YEAR = 1601, 4500
+"""The years in which times are counted (MS-OXCDATA section 2.11.1, PtypTime); 4501-01-01 stands for "no date"."""
 
 
 def parse_instant(value: str) -> datetime:
@@ -88,7 +88,7 @@ def parse_birthday(value: str, home: str) -> date | None:
     if not value:
         return None
     instant = parse_instant(value)
-    if instant.year >= _NO_DATE_YEAR:
+    if instant.year >= LAST_YEAR:
         return None
     if instant.time() in (time(), _BIRTHDAY_CLOCK):
         return instant.date()

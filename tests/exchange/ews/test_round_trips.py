@@ -23,6 +23,7 @@ from syncapp.items.elements import elements
 from syncapp.items.event import Event
 from syncapp.items.values import Photo, Recurrence
 from syncapp.side import Refused
+from tests.exchange.ews import strategies as held
 from tests.exchange.ews import wire
 from tests.exchange.ews.schema import assert_valid
 from tests.items import strategies
@@ -56,6 +57,14 @@ def test_an_event_comes_back_as_projected(event: Event, home: str) -> None:
     assert_valid(create_request(request))
     found = read_event(wire.series_of(projected, home), home)
     assert normal(found) == normal(projected)
+
+
+@given(held.series(), homes)
+@settings(deadline=None)
+def test_a_series_comes_back_with_its_exceptions(event: Event, home: str) -> None:
+    projected = project_event(event, home)
+    assume(any(True for each in projected.exceptions))
+    assert normal(read_event(wire.series_of(projected, home), home)) == normal(projected)
 
 
 @given(strategies.events(), homes)
@@ -92,27 +101,15 @@ def test_an_updated_event_comes_back_as_projected(before: Event, after: Event, h
     assert normal(found) == normal(expected)
 
 
-patterns_of = st.builds(
-    Recurrence,
-    frequency=strategies.frequencies,
-    interval=st.integers(1, 12),
-    weekdays=st.sets(strategies.weekdays, max_size=3).map(tuple),
-    month_days=st.sets(st.integers(-2, 31).filter(bool), max_size=2).map(tuple),
-    months=st.sets(st.integers(1, 12), max_size=1).map(tuple),
-    positions=st.sets(st.sampled_from([1, 2, 3, 4, -1]), max_size=1).map(tuple),
-    week_start=st.sampled_from(["MO", "SU"]),
-)
-
-
-@given(patterns_of, st.dates(date(2000, 1, 1), date(2030, 12, 31)))
-@settings(deadline=None, max_examples=400)
+@given(held.patterns_of, st.dates(date(2000, 1, 1), date(2030, 12, 31)))
+@settings(deadline=None, max_examples=200)
 def test_a_held_pattern_falls_on_the_days_of_the_one_that_was_given(rule: Recurrence, first: date) -> None:
     try:
-        held = holdable(rule, first)
+        pattern = holdable(rule, first)
     except Refused:
         return
-    again = read_recurrence(recurrence_element(held, first), first)
-    assert again == held
+    again = read_recurrence(recurrence_element(pattern, first), first)
+    assert again == pattern
     parts = [f"FREQ={rule.frequency}", f"INTERVAL={rule.interval}", f"WKST={rule.week_start}"]
     parts += [f"BYDAY={','.join(f'{each.ordinal or str()}{each.day}' for each in rule.weekdays)}"] * bool(rule.weekdays)
     for name in ("month_days", "months", "positions"):
@@ -121,7 +118,7 @@ def test_a_held_pattern_falls_on_the_days_of_the_one_that_was_given(rule: Recurr
         parts += [f"{key}={','.join(map(str, values))}"] * bool(values)
     oracle = iter(rrulestr(";".join(parts), dtstart=datetime.combine(first, time())))
     expected = [next(oracle).date() for _ in range(6)]
-    mine = patterns.days(held, first)
+    mine = patterns.days(pattern, first)
     assert [next(mine) for _ in range(6)] == expected
 
 
