@@ -11,7 +11,7 @@ from django.utils import timezone
 from django_q.models import Schedule
 from django_q.tasks import async_task
 
-from syncapp.jobs import places, runs
+from syncapp.jobs import owners, places, runs
 from syncapp.jobs.task import task
 from syncapp.models import History
 
@@ -25,9 +25,10 @@ _PRUNE_EVERY = dt.timedelta(hours=1)
 
 @task
 def tick() -> None:
-    """Beat, close orphaned runs, start a worker at every vacant place."""
+    """Beat, clear up after dead workers, start one at every vacant place."""
     now = timezone.now()
     places.beat(places.DISPATCHER, now)
+    owners.bury(now)
     if lost := runs.lose_orphans(now):
         logger.warning("%s runs have lost their worker", lost)
     if places.take_turn(_PRUNE, _PRUNE_EVERY, now):

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-import os
 import random
-import socket
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -22,7 +19,7 @@ from django.utils import timezone
 
 from syncapp.engine.lease import TAKEOVER_SECONDS, Lease, LeaseLost, claim
 from syncapp.engine.slice import run_slice
-from syncapp.jobs import accounts, pairings, places, refresh, resting, runs, sides, stopping, troubles
+from syncapp.jobs import accounts, owners, pairings, places, refresh, resting, runs, sides, stopping, troubles
 from syncapp.jobs.task import task
 from syncapp.models import Enrollment, Run, ServiceAccount
 from syncapp.side import SideError, SidesOf
@@ -43,18 +40,13 @@ _PAUSE = dt.timedelta(seconds=5)
 BuildSides = Callable[[Enrollment, ServiceAccount], list[SidesOf]]
 
 
-def owner_name() -> str:
-    """A name for this worker that no other ever has."""
-    return f"{socket.gethostname()[:24]}:{os.getpid()}:{uuid.uuid4().hex[:12]}"
-
-
 # Draining ----------------------------------------------------------------------------------------------------------
 
 
 @task
 def drain(number: int) -> None:
     """Work at place ``number`` until the deadline, then hand the place to a successor in the queue."""
-    owner = owner_name()
+    owner = owners.new_owner()
     if not places.take(number, owner, timezone.now()):
         return
     stop = stopping.Stopping()

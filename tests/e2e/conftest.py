@@ -20,7 +20,7 @@ from lab.nextcloud.remote import NextcloudControl
 from lab.process import ServerProcess, start
 from lab.scenario.people import SERVICE_ACCOUNT, SHARED_SECRET, USERS, LabUser
 from lab.seed import EWS_PATH, Scenario, scenario
-from syncapp.jobs import refresh, sync
+from syncapp.jobs import owners, refresh, sync
 from syncapp.models import Enrollment, Problem, ServerRest, ServiceAccount
 
 ANNA, BEN = USERS[:2]
@@ -109,7 +109,7 @@ class Town:
         """Let everybody be due, and serve whoever can be served until nobody is left."""
         Enrollment.objects.update(due_at=timezone.now())
         for _ in range(_MOST_SLICES):
-            if not sync.serve_one(sync.owner_name()):
+            if not sync.serve_one(owners.new_owner()):
                 return
         raise AssertionError("the workers do not come to rest")
 

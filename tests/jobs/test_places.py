@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+import subprocess
+import sys
 
 import pytest
+from django.utils import timezone
 from pytest_django import Settings
 
-from syncapp.jobs import health, places
-from tests.jobs.fakes import HOUR, MINUTE, NOW
+from syncapp.engine.lease import TAKEOVER_SECONDS, claim
+from syncapp.jobs import health, owners, places
+from syncapp.models import AccountSlot, Enrollment
+from tests.jobs.fakes import HOUR, MINUTE, NOW, account, enrollment
 
 pytestmark = pytest.mark.django_db
 
@@ -70,3 +75,56 @@ def test_silence_is_sickness(dispatcher: dt.timedelta | None, worker: dt.timedel
     if worker is not None:
         places.take(1, "a", NOW + worker)
     assert said in health.sickness(NOW)
+
+
+# Dead workers ------------------------------------------------------------------------------------------------------
+
+
+def dead_owner() -> str:
+    """The name of a worker of this machine whose process has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    machine, _, _ = owners.new_owner().rpartition(":")[0].rpartition(":")
+    return f"{machine}:{process.pid}:abcdef"
+
+
+def test_a_living_worker_and_one_elsewhere_are_not_dead() -> None:
+    assert not owners.is_dead(owners.new_owner())
+    assert not owners.is_dead("another-machine:4026531836:999999:abcdef")
+    assert not owners.is_dead("somebody")
+    assert owners.is_dead(dead_owner())
+
+
+def test_names_fit_their_columns_and_differ() -> None:
+    names = {owners.new_owner() for _ in range(100)}
+    assert len(names) == 100
+    assert max(map(len, names)) <= 64
+
+
+def test_what_a_dead_worker_held_is_free_again() -> None:
+    dead, alive = dead_owner(), owners.new_owner()
+    now = timezone.now()
+    places.take(1, dead, now)
+    places.take(2, alive, now)
+    account(slots=2)
+    AccountSlot.objects.filter(number=1).update(owner=dead, until=now + HOUR)
+    AccountSlot.objects.filter(number=2).update(owner=alive, until=now + HOUR)
+    assert claim(enrollment().pk, dead, 600)
+    assert claim(enrollment("bob").pk, alive, 600)
+    assert owners.bury(now) == 1
+    assert places.vacant(now) == [1]
+    assert list(AccountSlot.objects.exclude(owner="").values_list("owner", flat=True)) == [alive]
+    left = dict(Enrollment.objects.values_list("nextcloud_uid", "lease_until"))
+    assert left["alice"] == now
+    assert left["bob"] is not None
+    assert left["bob"] > now + MINUTE
+
+
+def test_a_successor_still_waits_for_a_last_request() -> None:
+    row, dead = enrollment(), dead_owner()
+    claim(row.pk, dead, 600)
+    owners.bury(timezone.now())
+    assert claim(row.pk, "successor", 600) is None
+    past = timezone.now() - dt.timedelta(seconds=TAKEOVER_SECONDS + 1)
+    Enrollment.objects.update(lease_until=past)
+    assert claim(row.pk, "successor", 600) is not None

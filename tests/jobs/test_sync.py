@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 from syncapp.engine.lease import Lease, LeaseLost, claim
 from syncapp.engine.slice import SliceResult
-from syncapp.jobs import places, resting, sync
+from syncapp.jobs import owners, places, resting, sync
 from syncapp.models import AccountSlot, Enrollment, Pairing, Problem, Run, ServiceAccount
 from syncapp.side import LoginFailed, NotAllowed, SideName, SidesOf
 from tests.jobs.fakes import HOUR, MINUTE, FakeSide, account, codes, enrollment, fake_sides
@@ -65,7 +65,7 @@ def build(person: Enrollment, _account: ServiceAccount) -> list[SidesOf]:
 
 def serve() -> bool:
     """Serve one due enrollment."""
-    return sync.serve_one(sync.owner_name(), build)
+    return sync.serve_one(owners.new_owner(), build)
 
 
 def person(uid: str = "alice", **values: Any) -> Enrollment:

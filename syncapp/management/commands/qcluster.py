@@ -7,9 +7,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.db import connections
+from django.utils import timezone
 from django_q.cluster import Cluster
 
-from syncapp.jobs import dispatch, places, resting, stopping
+from syncapp.jobs import dispatch, owners, places, resting, stopping
 from syncapp.startup import check_ready
 
 
@@ -29,6 +30,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Check, make sure of the schedule, and work until a signal comes."""
         check_ready()
+        owners.bury(timezone.now())
         dispatch.install_schedule()
         # The configuration may have been corrected: try at once.
         resting.server_answered(resting.NEXTCLOUD_ADMIN)

@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from syncapp.engine.lease import claim
-from syncapp.jobs import accounts, sync
+from syncapp.jobs import accounts, owners, sync
 from syncapp.models import Enrollment, Run, ServiceAccount
 from syncapp.startup import check_ready
 
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         """Sync. Raises CommandError when it fails."""
         check_ready()
         enrollment = self._find(options["user"])
-        owner = sync.owner_name()
+        owner = owners.new_owner()
         with accounts.slot_for(enrollment, owner, timezone.now(), _SLOT_SECONDS) as account:
             if account is None:
                 raise CommandError("No service account is free: see `python manage.py accounts list`.")
