@@ -182,8 +182,7 @@ def _book_changes(store: Store, shelf: Collection, token: str, limit: int | None
         )
         # The server can't know that a full page was the last one: the next is empty and ends it.
         full = bool(rows) and len(rows) >= limit
-        following = f"init_{rows[-1]['id']}_{start}" if full else start
-        return Changes(following, [row["uri"] for row in rows], [], full)
+        return Changes(f"init_{rows[-1]['id']}_{start}" if full else start, [row["uri"] for row in rows], [], full)
     rows = store.rows(
         "SELECT uri, operation, sync_token FROM change"
         " WHERE collection = ? AND sync_token >= ? AND sync_token < ? ORDER BY sync_token LIMIT ?",
@@ -193,10 +192,10 @@ def _book_changes(store: Store, shelf: Collection, token: str, limit: int | None
         limit,
     )
     operations = {row["uri"]: row["operation"] for row in rows if row["uri"]}
-    # The page ends with the change it went up to, which the next page repeats.
-    truncated = len(rows) == limit and limit > 1 and rows[-1]["sync_token"] < shelf.sync_token - 1
-    following = str(rows[-1]["sync_token"]) if truncated else str(shelf.sync_token)
-    return _sorted_changes(following, operations, truncated)
+    # A full page ends with the change that the next page begins with; a page of one would never get on so.
+    truncated = len(rows) == limit
+    following = rows[-1]["sync_token"] + (limit == 1) if truncated else shelf.sync_token
+    return _sorted_changes(str(following), operations, truncated)
 
 
 def _sorted_changes(token: str, operations: dict[str, int], truncated: bool = False) -> Changes:

@@ -10,15 +10,16 @@ from typing import Any
 
 from lab.nextcloud.wire import Answer, Request
 
-MAX_ENTRIES = 5000
 MAX_BODY = 64 * 1024
+MAX_TOTAL = 64 * 1024 * 1024
 
 
 class Traffic:
     """A bounded record in the server's memory; safe to share between threads."""
 
     def __init__(self) -> None:
-        self._entries: deque[dict[str, Any]] = deque(maxlen=MAX_ENTRIES)
+        self._entries: deque[dict[str, Any]] = deque()
+        self._size = 0
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
 
@@ -41,6 +42,9 @@ class Traffic:
         }
         with self._lock:
             self._entries.append({"number": next(self._numbers), **entry})
+            self._size += _size(entry)
+            while self._size > MAX_TOTAL:
+                self._size -= _size(self._entries.popleft())
 
     def entries(self, after: int = 0) -> list[dict[str, Any]]:
         """What was recorded after the entry of that number."""
@@ -51,6 +55,12 @@ class Traffic:
         """Forget everything; numbers go on."""
         with self._lock:
             self._entries.clear()
+            self._size = 0
+
+
+def _size(entry: dict[str, Any]) -> int:
+    """What an entry takes, roughly."""
+    return 1024 + len(entry["body"]) + len(entry["answer"])
 
 
 def _shown(body: bytes) -> str:

@@ -13,6 +13,7 @@ import pytest
 from lab import seed as seeding
 from lab.edit import ContactChange, EventChange, Hand, NotThere, Side, hand, quick_contact, quick_event
 from lab.judge import Judgement, judge
+from lab.judge.exchange import occurrences
 from lab.nextcloud.consent import PREFIX
 from lab.process import start
 from lab.scenario.contacts import plan_contacts
@@ -173,6 +174,21 @@ def test_edits_of_one_side_are_seen_and_the_same_edits_of_the_other_settle_it(mi
         with hand(mirrored, user, second) as work:
             step(work)
         assert _judge(mirrored, user).differences == ()
+
+
+def test_a_day_of_23_hours_is_judged_as_one_day(mirrored: Scenario) -> None:
+    user = USERS[1]
+    day = date(2027, 3, 14)
+    plan = replace(quick_event("Clocks go forward"), start=day, end=day + timedelta(days=1))
+    for side in SIDES:
+        with hand(mirrored, user, side) as work:
+            work.create_event(plan)
+    account = connect(mirrored.ews_url, mirrored.exchange_login(user), user.email, user.zone)
+    try:
+        found = occurrences(account, datetime(2027, 3, 10, tzinfo=UTC), datetime(2027, 3, 20, tzinfo=UTC))
+    finally:
+        account.protocol.close()
+    assert [(shown.start, shown.end) for shown in found] == [("2027-03-14", "2027-03-15")]
 
 
 @pytest.mark.parametrize("side", SIDES)
