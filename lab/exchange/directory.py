@@ -7,7 +7,7 @@ import uuid
 
 from lab.exchange.database import Database
 from lab.exchange.ids import new_ident
-from lab.exchange.records import Account, Folder, Mailbox
+from lab.exchange.records import Account, Folder, Mailbox, now, stamp
 
 # role, folder class, display name, parent's role (MS-OXWSFOLD; the names are Exchange's English ones)
 _TREE = (
@@ -39,7 +39,7 @@ class Directory(Database):
 
     def reset(self, keep_accounts: bool) -> None:
         """Empty every mailbox (or forget all mailboxes and accounts); old ids and sync states stop being valid."""
-        tables = ["item", "item_gone", "folder", "folder_gone", "occurrence", "attachment", "mail"]
+        tables = ["item", "item_gone", "folder", "folder_activity", "folder_gone", "occurrence", "attachment", "mail"]
         with self.writing():
             for table in tables + ([] if keep_accounts else ["mailbox", "account"]):
                 self._db.execute(f"DELETE FROM {table}")
@@ -146,6 +146,20 @@ class Directory(Database):
         items = self._db.execute("SELECT count(*) FROM item WHERE folder = ?", (folder.id,)).fetchone()[0]
         children = self._db.execute("SELECT count(*) FROM folder WHERE parent = ?", (folder.id,)).fetchone()[0]
         return int(items), int(children)
+
+    def folder_activity(self, folder: Folder) -> tuple[str | None, int]:
+        """When an item of the folder last changed, and how many have left it."""
+        row = self._db.execute("SELECT committed, deleted FROM folder_activity WHERE folder = ?", (folder.id,))
+        found: tuple[str | None, int] = row.fetchone() or (None, 0)
+        return found
+
+    def _note_activity(self, folder: int, deleted: int = 0) -> None:
+        """Note a change of what a folder holds; the caller is writing."""
+        self._db.execute(
+            "INSERT INTO folder_activity VALUES (?1, ?2, ?3) "
+            "ON CONFLICT (folder) DO UPDATE SET committed = ?2, deleted = deleted + ?3",
+            (folder, stamp(now()), deleted),
+        )
 
     def change_folder(self, folder: Folder, name: str, parent: int | None) -> Folder:
         """Rename or move a folder."""

@@ -45,6 +45,7 @@ class Store(Directory):
                     *(_dump(props), _dump(extended), moment, moment),
                 ),
             )
+            self._note_activity(folder.id)
             return self.item(int(cursor.lastrowid or 0))
 
     def item(self, item: int) -> Item:
@@ -70,6 +71,7 @@ class Store(Directory):
                 "content = CASE WHEN ? THEN content ELSE ? END WHERE id = ?",
                 (_dump(item.props), _dump(item.extended), number, stamp(now()), only_read_flag, number, item.id),
             )
+            self._note_activity(item.folder)
             return self.item(item.id)
 
     def move_item(self, item: Item, folder: Folder) -> Item:
@@ -82,6 +84,7 @@ class Store(Directory):
                 "UPDATE item SET folder = ?, mailbox = ?, ident = ?, version = ?, born = ?, content = ? WHERE id = ?",
                 (folder.id, folder.mailbox, new_ident(mailbox.guid), number, number, number, item.id),
             )
+            self._note_activity(folder.id)
             return self.item(item.id)
 
     def copy_item(self, item: Item, folder: Folder) -> Item:
@@ -102,6 +105,7 @@ class Store(Directory):
 
     def _bury(self, item: Item, number: int) -> None:
         self._db.execute("INSERT INTO item_gone VALUES (?, ?, ?, ?)", (item.folder, item.ident, number, item.born))
+        self._note_activity(item.folder, deleted=1)
 
     def changed_items(self, folder: Folder, since: int, limit: int) -> list[tuple[Item, int]]:
         """Up to ``limit`` items written after a number, in order: (item, number of its last change of content)."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from lxml import etree
 
 from lab.exchange.call import Call, find_folder, only_folder
+from lab.exchange.extended import key_of, write_property
 from lab.exchange.ids import change_key
 from lab.exchange.operations.messages import each, wrapped
 from lab.exchange.records import Folder
@@ -30,17 +32,27 @@ _ALL = _DEFAULT | {
 _RIGHTS = ("CreateAssociated", "CreateContents", "CreateHierarchy", "Delete", "Modify", "Read", "ViewPrivateItems")
 
 
-def read_folder_shape(element: Element | None) -> set[str]:
+@dataclass
+class FolderShape:
+    """A FolderShape (MS-OXWSCDATA 2.2.4.40): field URIs, and the paths of extended properties by key."""
+
+    uris: set[str] = field(default_factory=set)
+    extended: dict[str, Element] = field(default_factory=dict)
+
+
+def read_folder_shape(element: Element | None) -> FolderShape:
     """The properties that a FolderShape asks for."""
     if element is None:
-        return set()
+        return FolderShape()
     base = {"Default": _DEFAULT, "AllProperties": _ALL}.get(element.findtext(f"{T}BaseShape") or "", frozenset())
     asked = {path.get("FieldURI", "") for path in element.iterfind(f"{T}AdditionalProperties/{T}FieldURI")}
-    return set(base) | asked
+    paths = element.iterfind(f"{T}AdditionalProperties/{T}ExtendedFieldURI")
+    return FolderShape(set(base) | asked, {key_of(path): path for path in paths})
 
 
-def folder_element(store: Store, folder: Folder, uris: set[str]) -> Element:
+def folder_element(store: Store, folder: Folder, shape: FolderShape) -> Element:
     """A folder under a shape, in the order of Microsoft's schema."""
+    uris = shape.uris
     name = next((name for start, name in _ELEMENTS.items() if folder.folder_class.startswith(start)), "Folder")
     element = etree.Element(f"{T}{name}")
     etree.SubElement(element, f"{T}FolderId", Id=folder.ident, ChangeKey=change_key(folder.version))
@@ -57,6 +69,10 @@ def folder_element(store: Store, folder: Folder, uris: set[str]) -> Element:
     for uri, text in texts.items():
         if uri in uris and text is not None:
             etree.SubElement(element, f"{T}{uri.removeprefix('folder:')}").text = text
+    for key, path in shape.extended.items():
+        kept = _extended(store, folder, key)
+        if kept is not None and kept["type"] == path.get("PropertyType"):
+            element.append(write_property(path, kept))
     if "folder:EffectiveRights" in uris:
         rights = etree.SubElement(element, f"{T}EffectiveRights")
         for right in _RIGHTS:
@@ -68,6 +84,20 @@ def folder_element(store: Store, folder: Folder, uris: set[str]) -> Element:
     return element
 
 
+def _extended(store: Store, folder: Folder, key: str) -> dict[str, str] | None:
+    """MAPI properties of a folder (MS-OXCFOLD 2.2.2.2): times have whole seconds in EWS."""
+    committed, deleted = store.folder_activity(folder)
+    values = {
+        "tag:0x670a": ("SystemTime", committed),
+        "tag:0x670b": ("Integer", str(deleted)),
+        "tag:0x10f4": ("Boolean", "false"),
+        "tag:0x3613": ("String", folder.folder_class),
+        "tag:0x3001": ("String", folder.name),
+    }
+    kind, value = values.get(key, ("", None))
+    return None if value is None else {"type": kind, "value": value}
+
+
 def _folders(call: Call, name: str) -> list[Element]:
     element = call.request.find(f"{M}{name}")
     return [] if element is None else list(element)
@@ -75,17 +105,17 @@ def _folders(call: Call, name: str) -> list[Element]:
 
 def get_folder(call: Call) -> Element:
     """GetFolder."""
-    uris = read_folder_shape(call.request.find(f"{M}FolderShape"))
+    shape = read_folder_shape(call.request.find(f"{M}FolderShape"))
     return each(
         call,
         _folders(call, "FolderIds"),
-        lambda ident: [wrapped("Folders", folder_element(call.store, find_folder(call, ident), uris))],
+        lambda ident: [wrapped("Folders", folder_element(call.store, find_folder(call, ident), shape))],
     )
 
 
 def find_folders(call: Call) -> Element:
     """FindFolder, shallow or deep; restrictions on folders are not supported."""
-    uris = read_folder_shape(call.request.find(f"{M}FolderShape"))
+    shape = read_folder_shape(call.request.find(f"{M}FolderShape"))
     deep = call.request.get("Traversal") == "Deep"
     page = call.request.find(f"{M}IndexedPageFolderView")
 
@@ -100,7 +130,7 @@ def find_folders(call: Call) -> Element:
         root = etree.Element(f"{M}RootFolder", TotalItemsInView=str(len(found)))
         root.set("IncludesLastItemInRange", "true" if offset + size >= len(found) else "false")
         root.set("IndexedPagingOffset", str(min(offset + size, len(found))))
-        etree.SubElement(root, f"{T}Folders").extend([folder_element(call.store, each, uris) for each in shown])
+        etree.SubElement(root, f"{T}Folders").extend([folder_element(call.store, each, shape) for each in shown])
         return [root]
 
     return each(call, _folders(call, "ParentFolderIds"), find)
@@ -130,7 +160,7 @@ def create_folder(call: Call) -> Element:
         _check_name(call.store, parent, name)
         mailbox = call.store.mailbox_by_id(parent.mailbox)
         folder = call.store.add_folder(mailbox, parent.id, folder_class, name, "")
-        return [wrapped("Folders", folder_element(call.store, folder, set()))]
+        return [wrapped("Folders", folder_element(call.store, folder, FolderShape()))]
 
     return each(call, _folders(call, "Folders"), create)
 
@@ -154,7 +184,7 @@ def update_folder(call: Call) -> Element:
             if path is None or path.get("FieldURI") != "folder:DisplayName" or not name:
                 raise EwsError("ErrorInvalidPropertySet", "Set action is invalid for property.")
             folder = call.store.change_folder(folder, name, folder.parent)
-        return [wrapped("Folders", folder_element(call.store, folder, set()))]
+        return [wrapped("Folders", folder_element(call.store, folder, FolderShape()))]
 
     return each(call, _folders(call, "FolderChanges"), update)
 

@@ -24,9 +24,12 @@ _WRONG_FOLDER = {
 }
 
 
+_ID_ONLY = Shape()
+
+
 def identified(call: Call, view: View) -> Element:
     """Items with the id of one item: what most operations answer with."""
-    return wrapped("Items", item_element(view, Shape(), call.context))
+    return wrapped("Items", item_element(view, _ID_ONLY, call.context))
 
 
 def _check_size(element: Element) -> None:

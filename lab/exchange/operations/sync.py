@@ -140,7 +140,7 @@ def sync_folder_hierarchy(call: Call) -> Element:
         root = _top(call) if target is None else only_folder(call, target, "ErrorSyncFolderNotFound")
         scope = f"folders {root.ident}"
         since = _read_state(call, scope).since
-        uris = read_folder_shape(call.request.find(f"{M}FolderShape"))
+        shape = read_folder_shape(call.request.find(f"{M}FolderShape"))
         end = call.store.sequence
         state = etree.Element(f"{M}SyncState")
         state.text = ids.sync_state(call.store.incarnation, scope, (end, end, end))
@@ -151,7 +151,7 @@ def sync_folder_hierarchy(call: Call) -> Element:
             if folder.version > since:
                 kind = "Create" if folder.born > since else "Update"
                 change = etree.SubElement(changes, f"{T}{kind}")
-                change.append(folder_element(call.store, folder, uris))
+                change.append(folder_element(call.store, folder, shape))
         for ident, sequence, born in call.store.folders_gone(root.mailbox, since):
             if born <= since:
                 gone = etree.SubElement(changes, f"{T}Delete")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from exchangelib import Account, CalendarItem, errors
 from exchangelib.folders import Calendar, Contacts
 
-from tests.lab.exchange.events import event
+from tests.lab.exchange.conftest import Lab
+from tests.lab.exchange.events import event, raw
 
 
 def test_it_gives_a_mailbox_its_folders(ada: Account) -> None:
@@ -43,6 +46,21 @@ def test_it_counts_what_a_folder_holds(ada: Account) -> None:
     event(ada).save()
     ada.calendar.refresh()
     assert ada.calendar.total_count == 1
+
+
+def test_it_tells_when_a_folder_last_changed(lab: Lab, ada: Account) -> None:
+    request = (
+        "<m:GetFolder {ns}><m:FolderShape><t:BaseShape>IdOnly</t:BaseShape><t:AdditionalProperties>"
+        '<t:ExtendedFieldURI PropertyTag="0x670A" PropertyType="SystemTime"/>'
+        '<t:ExtendedFieldURI PropertyTag="0x670B" PropertyType="Integer"/></t:AdditionalProperties></m:FolderShape>'
+        '<m:FolderIds><t:DistinguishedFolderId Id="calendar"/></m:FolderIds></m:GetFolder>'
+    )
+    assert re.findall("<t:Value>(.*?)</t:Value>", raw(lab, ada, request)) == ["0"]
+    item = event(ada).save()
+    committed, deleted = re.findall("<t:Value>(.*?)</t:Value>", raw(lab, ada, request))
+    assert (len(committed), deleted) == (len("2026-01-01T00:00:00Z"), "0")
+    item.delete()
+    assert re.findall("<t:Value>(.*?)</t:Value>", raw(lab, ada, request))[1] == "1"
 
 
 def test_it_refuses_an_event_in_a_contacts_folder(ada: Account) -> None:
