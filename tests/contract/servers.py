@@ -7,12 +7,19 @@ address books. A server that is not installed raises NotInstalled, which says wh
 from __future__ import annotations
 
 import contextlib
+import imaplib
+import os
+import pwd
 import shutil
 import socket
+import socketserver
+import struct
 import subprocess
 import sys
+import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,10 +54,14 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running(command: list[str], url: str, log: Path, cwd: Path | None = None) -> Iterator[None]:
+def running(command: list[str], url: str, log: Path, variables: Mapping[str, str] | None = None) -> Iterator[None]:
     """Keep a command running until the block is left; its output goes into a file. Waits until ``url`` answers."""
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=cwd)
+        environment = {**os.environ, **(variables or {})}
+        # A session of its own: Cyrus's master ends by ending its whole process group.
+        process = subprocess.Popen(
+            command, stdout=output, stderr=subprocess.STDOUT, env=environment, start_new_session=True
+        )
         try:
             _wait_for(url, process, log)
             yield
@@ -132,13 +143,88 @@ def radicale(data: Path) -> Iterator[Server]:
         yield Server(url, "", "calendar", "contacts")
 
 
+# Cyrus -----------------------------------------------------------------------------------------------------------
+
 CYRUS = Path("/usr/lib/cyrus/bin")
+CYRUS_PACKAGES = "apt-get install --no-install-recommends cyrus-caldav cyrus-imapd"
+_ADMIN = "admin"
+
+_IMAPD_CONF = """\
+configdirectory: {data}/conf
+partition-default: {data}/mail
+defaultpartition: default
+proc_path: {data}/proc
+mboxname_lockpath: {data}/lock
+httpmodules: caldav carddav
+caldav_allowscheduling: off
+sasl_pwcheck_method: saslauthd
+sasl_saslauthd_path: {data}/mux
+sasl_mech_list: PLAIN
+allowplaintext: yes
+unixhierarchysep: yes
+admins: admin
+"""
+_CYRUS_CONF = """\
+START {{
+  recover cmd="{bin}/ctl_cyrusdb -C {data}/imapd.conf -r"
+}}
+SERVICES {{
+  imap cmd="{bin}/imapd -C {data}/imapd.conf" listen="127.0.0.1:{imap_port}" prefork=1
+  http cmd="{bin}/httpd -C {data}/imapd.conf" listen="127.0.0.1:{port}" prefork=2
+}}
+"""
 
 
 @contextlib.contextmanager
-def cyrus(data: Path) -> Iterator[Server]:
-    """Cyrus IMAP's httpd, under its own master, without root where the tests run without."""
-    if not (CYRUS / "httpd").exists() or (shutil.which("cyrmaster") is None and not (CYRUS / "master").exists()):
-        raise NotInstalled("apt-get install cyrus-caldav")
-    raise NotInstalled("apt-get install cyrus-caldav")
-    yield
+def cyrus() -> Iterator[Server]:
+    """Cyrus IMAP's httpd under its own master: as the user ``cyrus`` for root, else as whoever runs the tests."""
+    if not all((CYRUS / name).exists() for name in ("master", "httpd", "imapd")):
+        raise NotInstalled(CYRUS_PACKAGES)
+    # Sockets have short paths, and Cyrus's own user must be able to get there: both rule pytest's directories out.
+    with tempfile.TemporaryDirectory(prefix="cyrus-") as name:
+        data = Path(name)
+        port, imap_port = free_port(), free_port()
+        (data / "imapd.conf").write_text(_IMAPD_CONF.format(data=data))
+        (data / "cyrus.conf").write_text(_CYRUS_CONF.format(data=data, bin=CYRUS, port=port, imap_port=imap_port))
+        for folder in ("conf", "mail", "proc", "lock"):
+            (data / folder).mkdir()
+        user = pwd.getpwuid(os.getuid()).pw_name
+        if os.getuid() == 0:
+            user = "cyrus"
+            for each in (data, *data.iterdir()):
+                shutil.chown(each, user)
+        command = [str(CYRUS / "master"), "-C", f"{data}/imapd.conf", "-M", f"{data}/cyrus.conf"]
+        command += ["-p", f"{data}/master.pid", "-D"]
+        url = f"http://127.0.0.1:{port}"
+        with _believing_everybody(data / "mux"), running(command, url, data / "log", {"CYRUS_USER": user}):
+            with imaplib.IMAP4("127.0.0.1", imap_port) as imap:
+                imap.login(_ADMIN, PASSWORD)
+                imap.create(f"user/{LOGIN}")
+            make_collections(
+                url,
+                {f"/dav/calendars/user/{LOGIN}/second/": "Second"},
+                {f"/dav/addressbooks/user/{LOGIN}/second/": "Second"},
+            )
+            yield Server(url, "/dav/", "Default", "Default")
+
+
+@contextlib.contextmanager
+def _believing_everybody(path: Path) -> Iterator[None]:
+    """A saslauthd that takes every password for right: logins are not what is tested here."""
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            for _ in ("login", "password", "service", "realm"):
+                (length,) = struct.unpack("!H", self.rfile.read(2))
+                self.rfile.read(length)
+            self.wfile.write(struct.pack("!H", 2) + b"OK")
+
+    with socketserver.ThreadingUnixStreamServer(str(path), Handler) as server:
+        path.chmod(0o777)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()

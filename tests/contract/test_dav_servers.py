@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import pytest
@@ -35,6 +36,16 @@ def radicale(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def cyrus() -> Iterator[Server]:
+    with contextlib.ExitStack() as stack:
+        try:
+            server = stack.enter_context(servers.cyrus())
+        except servers.NotInstalled as absent:
+            pytest.skip(f"not run: {absent}")
+        yield server
+
+
 class TestXandikos(SideContract):
     """Keeps what it is given, two cards with one UID too; has no trash bin."""
 
@@ -54,3 +65,14 @@ class TestRadicale(SideContract):
     @pytest.fixture
     def open_side(self, radicale: Server) -> OpenSide:
         return opener(radicale)
+
+
+class TestCyrus(SideContract):
+    """Has tokens and pages of its own making, and takes two cards with one UID; has no trash bin."""
+
+    bins = ()
+    unique_uids = (Kind.EVENT,)
+
+    @pytest.fixture
+    def open_side(self, cyrus: Server) -> OpenSide:
+        return opener(cyrus)
