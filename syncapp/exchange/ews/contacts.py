@@ -212,7 +212,7 @@ def contact_changes(native: Native, after: Contact, changed: Collection[str]) ->
     can't show stays.
     """
     item = native.item
-    held = project_contact(replace(after, emails=()))
+    held = project_contact(after)
     found: list[Element] = []
     for name in [each for each in _LINES if each in changed]:
         found += _line_changes(item, name, getattr(held, name))
