@@ -5,6 +5,7 @@ import sys
 
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.wsgi import get_wsgi_application
+from django.db import connections
 
 from connector_project.env import ConfigError
 
@@ -23,6 +24,7 @@ def _start() -> WSGIHandler:
     except NotReady as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(1)
+    connections.close_all()  # gunicorn forks its workers from here
     return application
 
 

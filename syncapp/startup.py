@@ -15,7 +15,7 @@ class NotReady(CommandError):
 
 
 def check_ready() -> None:
-    """Raises ``NotReady``. Leaves no connection open, so that processes may be forked afterwards."""
+    """Raises ``NotReady``. Whoever forks processes afterwards closes the connection first."""
     try:
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
@@ -28,5 +28,3 @@ def check_ready() -> None:
         ) from error
     except DatabaseError as error:
         raise NotReady(f"The database of DATABASE_URL does not answer: {str(error).strip()}") from error
-    finally:
-        connection.close()
