@@ -143,6 +143,10 @@ class App:
                 answer = OPERATIONS[name](open_call(self.store, account, envelope, operation))
         except EwsError as error:
             return Answer(500, soap.fault(error))
+        except (ValueError, LookupError) as error:
+            # Exchange checks a request against its schema first; here its faults show up while it is read.
+            text = f"The request failed schema validation: {error}"
+            return Answer(500, soap.fault(SoapFault("ErrorSchemaValidation", text)))
         except Exception:  # a bug of the lab's own: the client gets what Exchange gives for its bugs
             traceback.print_exc(file=sys.stderr)
             return Answer(500, soap.fault(SoapFault("ErrorInternalServerError", "An internal server error occurred.")))

@@ -55,6 +55,8 @@ def each(call: Call, things: Iterable[Thing], do: Callable[[Thing], Iterable[Ele
         element = message(call.operation)
         element.extend(content)
         messages.append(element)
+    if not messages:
+        raise SoapFault("ErrorSchemaValidation", "The request failed schema validation: it asks for nothing.")
     return response(call.operation, messages)
 
 

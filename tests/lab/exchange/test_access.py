@@ -7,7 +7,7 @@ import pytest
 from exchangelib import errors
 
 from tests.lab.exchange.conftest import ADA, BOB, LIMITED, LIMITED_PASSWORD, SERVICE, Lab
-from tests.lab.exchange.events import event
+from tests.lab.exchange.events import event, raw
 
 PROBE = b"<?xml version='1.0'?><!DOCTYPE x [<!ENTITY e SYSTEM 'file:///etc/passwd'>]><x>&e;</x>"
 
@@ -63,6 +63,27 @@ def test_it_resolves_no_entities(lab: Lab) -> None:
     assert answer.status_code == 500
     assert "ErrorInvalidRequest" in answer.text
     assert "root:" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        "<m:GetItem {ns}><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape></m:ItemShape></m:GetItem>",
+        '<m:GetItem {ns}><m:ItemShape/><m:ItemIds><t:OccurrenceItemId RecurringMasterId="" InstanceIndex="x"/>'
+        "</m:ItemIds></m:GetItem>",
+        '<m:SyncFolderItems {ns}><m:ItemShape/><m:SyncFolderId><t:DistinguishedFolderId Id="calendar"/>'
+        "</m:SyncFolderId><m:MaxChangesReturned>many</m:MaxChangesReturned></m:SyncFolderItems>",
+    ],
+)
+def test_it_refuses_what_breaks_the_schema(lab: Lab, operation: str) -> None:
+    answer = raw(lab, lab.account(), operation)
+    assert "ErrorSchemaValidation" in answer or "ErrorInvalidIdMalformed" in answer
+    lab.control("DELETE", "traffic")
+
+
+def test_it_knows_its_operations(lab: Lab) -> None:
+    assert "ErrorInvalidRequest" in raw(lab, lab.account(), "<m:GetUserPhoto {ns}/>")
+    lab.control("DELETE", "traffic")
 
 
 def test_it_answers_a_get_like_a_web_service(lab: Lab) -> None:
