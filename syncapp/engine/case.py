@@ -62,7 +62,7 @@ class Case:
 
     def whole(self, name: SideName) -> bytes:
         """The fingerprint of the whole object on one side now (rule 5)."""
-        return self.work.prints(self.key).whole(self.objects[name].whole)
+        return self.work.whole(self.objects[name])
 
     def take(self, name: SideName, base: Hashes) -> None:
         """``base`` is what holds on one side from now on, and the object that was read is what we know of it.

@@ -264,9 +264,9 @@ class _Folder:
         if not ids:
             return
         for link in self.work.links().filter(intent__do="create", intent__side=self.name.value):
-            intent = intents.unpack(link.intent)
+            intent = intents.unpack(link.intent or {})
             assert isinstance(intent, intents.Create)
-            if any(own_id(link.key, intent.nonce) in id for id in ids):
+            if any(own_id(bytes(link.key), intent.nonce) in id for id in ids):
                 link.intent = intents.pack(replace(intent, gone=True))
                 link.save(update_fields=["intent"])
 

@@ -19,7 +19,6 @@ def keep_history(
     conflicts: Collection[Element] = (),
 ) -> None:
     """Store native objects as they are now, each once however often it is tried (rule 15). In a transaction."""
-    prints = work.prints(key)
     rows = [
         History(
             enrollment_id=work.enrollment_id,
@@ -27,7 +26,7 @@ def keep_history(
             kind=work.kind,
             side=name,
             reason=reason,
-            fingerprint=prints.whole(each.whole),
+            fingerprint=work.whole(each),
             content=History.sealed(work.side(name).pack(each.source)),
             fields=" ".join(sorted({path[0] for path in conflicts})),
             at=work.clock.now(),

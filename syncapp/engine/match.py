@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from django.db.models import F, Q
 
 from syncapp.engine.late import remove_late_copies, was_sent
-from syncapp.engine.work import BATCH, Work, title_of
+from syncapp.engine.work import BATCH, Work
 from syncapp.items import Event, Item
 from syncapp.items.elements import contact_handles, contact_name, content_key
 from syncapp.models import Link, Sent
 from syncapp.models.link import parse_own_id
-from syncapp.models.pairing import digest
 from syncapp.side import Object, SideError, SideName
 
 _CONTENT_BYTES = 8
@@ -83,6 +82,7 @@ def _describe(work: Work, link: Link, name: SideName, found: Object) -> None:
     side.uid = found.uid
     side.pairing_id = pairing.pk if pairing else None
     side.take_revision(found.revision)
+    side.whole = work.whole(found)
     link.content = _content(work, found.item)
     link.recurring = isinstance(found.item, Event) and found.item.recurrence is not None
     work.keep(name, found)
@@ -90,13 +90,12 @@ def _describe(work: Work, link: Link, name: SideName, found: Object) -> None:
 
 def _content(work: Work, item: Item) -> bytes:
     """Digests of what a person would call the same: two items match when they share one."""
-    prints = work.prints(work.enrollment_id.to_bytes(16, "big"))
     if isinstance(item, Event):
         keys: Iterable[tuple[str, ...]] = [content_key(item)]
     else:
         name = contact_name(item)
         keys = [(name, handle) for handle in sorted(contact_handles(item))] if name else []
-    return b"".join(prints.whole("\x1f".join(key).encode()) for key in keys)
+    return b"".join(work.content_digest("\x1f".join(key).encode()) for key in keys)
 
 
 # Who is it? ----------------------------------------------------------------------------------------------------------
@@ -114,7 +113,7 @@ class _Candidate:
 def _recognise(work: Work, name: SideName, batch: Sequence[Link], objects: Mapping[int, Object]) -> set[int]:
     """Relink what is not new and remove late copies; the half-links that ended, or should have."""
     own = {link.pk: parsed for link in batch if (parsed := parse_own_id(objects[link.pk].own_id))}
-    candidates = _candidates(work, name, batch, own)
+    candidates = _candidates(work, name, batch, own) + _unchanged(work, name, batch, own, objects)
     held = [each.link.side(name).id for each in candidates if each.link.side(name).id]
     alive = {
         id
@@ -169,12 +168,42 @@ def _candidates(
     return candidates
 
 
+def _unchanged(
+    work: Work,
+    name: SideName,
+    batch: Sequence[Link],
+    own: Mapping[int, tuple[bytes, bytes]],
+    objects: Mapping[int, Object],
+) -> list[_Candidate]:
+    """Links by their content, for objects without any id that stays: contacts that people created in Exchange.
+
+    Such an object was moved if it is just what a missing one was. Moved and edited at once, it can't be told from a
+    new one.
+    """
+    nameless = [link for link in batch if link.pk not in own and not link.side(name).uid]
+    if not nameless:
+        return []
+    gone = {f"{name}_missing__isnull": False, f"{name}_uid_digest": None, f"{name.other}_digest__isnull": False}
+    missing = list(work.links().filter(**gone).exclude(pk__in=[link.pk for link in batch]).order_by("pk"))
+    return [
+        _Candidate(new, link, None) for new in nameless for link in missing if _same(work, name, link, objects[new.pk])
+    ]
+
+
+def _same(work: Work, name: SideName, link: Link, found: Object) -> bool:
+    """Whether an object is what a link remembers of one side."""
+    side = link.side(name)
+    if side.whole is not None and bytes(side.whole) == work.whole(found):
+        return True
+    return side.base is not None and work.base(side, found) == work.prints(bytes(link.key)).item(found.item)
+
+
 def relink(work: Work, link: Link, new: Link, name: SideName, nonce: bytes | None) -> None:
     """``new`` turns out to be the object of ``link`` on one side; the base stays (rules 2, 14). In a transaction.
 
     An object that a create of ours made stands for what was sent (rule 10).
     """
-    created = _sent_bases(work, link, nonce)
+    created = _sent_bases(link, nonce)
     side, fresh = link.side(name), new.side(name)
     before = side.nonce
     Link.objects.filter(pk=new.pk).delete()
@@ -182,7 +211,7 @@ def relink(work: Work, link: Link, new: Link, name: SideName, nonce: bytes | Non
     side.take_from(fresh)
     side.missing, side.lost, side.nonce = None, False, nonce
     if created is not None and (before is None or bytes(before) != nonce):
-        side.base, link.side(name.other).base = created
+        side.base, link.side(name.other).base, link.side(name.other).whole = created
         link.pairing_id = link.side(name.other).pairing_id
     if nonce is not None:
         Sent.objects.filter(key=link.key, nonce=nonce).update(linked=True)
@@ -194,14 +223,14 @@ def relink(work: Work, link: Link, new: Link, name: SideName, nonce: bytes | Non
     work.journal.note("relinked", link, name)
 
 
-def _sent_bases(work: Work, link: Link, nonce: bytes | None) -> tuple[bytes, bytes] | None:
-    """The bases of the target and of the source once the create with this nonce is known to have been done.
+def _sent_bases(link: Link, nonce: bytes | None) -> tuple[bytes, bytes, bytes] | None:
+    """Once a create with this nonce is known to have been done: the bases of target and source, the source's whole.
 
     What the side writes in steps of its own is left out: where it is missing it was never written, and nobody took it
     away.
     """
     sent = Sent.objects.filter(key=link.key, nonce=nonce).first() if nonce is not None else None
-    return None if sent is None else (sent.base(sent.hashes), sent.base(sent.source))
+    return None if sent is None else (sent.base(bytes(sent.hashes)), sent.base(bytes(sent.source)), bytes(sent.whole))
 
 
 # Adoption ------------------------------------------------------------------------------------------------------------
@@ -256,7 +285,7 @@ def _pair(
     *,
     alone: bool = False,
 ) -> None:
-    """Pair what shares a key, in a stable order, and take it out of ``halves``; ``alone``: only if nobody else has it."""
+    """Pair what shares a key, in a stable order, and take it out of ``halves``; ``alone``: by unique keys only."""
     waiting: dict[Hashable, list[_Half]] = defaultdict(list)
     for half in halves[SideName.EXCHANGE]:
         for key in keys_of(half):

@@ -14,6 +14,7 @@ from syncapp.engine.case import Case
 from syncapp.engine.decide import View, decide, first_copy
 from syncapp.engine.guard import Guard
 from syncapp.engine.keeping import bury
+from syncapp.engine.match import relink
 from syncapp.engine.read import begin, next_batch, read
 from syncapp.engine.resolve import Hits, attach, resolve, search
 from syncapp.engine.work import Work
@@ -67,8 +68,8 @@ class _Batch:
         self._settle()
         for name in SideName:
             apply.update(work, name, self.updates[name])
-            apply.create(work, name, self._searched(name, self.creates[name]))
-            apply.delete(work, name, self.deletes[name])
+            apply.create(work, name, self._searched(name, self._remaining(self.creates[name])))
+            apply.delete(work, name, self._remaining(self.deletes[name]))
         for name, case, pairing_id in self.moves:
             apply.move(work, name, case, pairing_id)
 
@@ -78,6 +79,8 @@ class _Batch:
 
     def _settle(self) -> None:
         work = self.work
+        for cases in (self.clean, self.waiting, self.ended, self.held):
+            cases[:] = self._remaining(cases)
         apply.settle(work, self._standing(self.clean))
         if self.ended:
             with work.commit():
@@ -88,6 +91,10 @@ class _Batch:
                 work.park(case.link)
         if self.held:
             apply.settle(work, self.held)
+
+    def _remaining(self, cases: Sequence[Case]) -> list[Case]:
+        """Without the half-links that turned out, within this batch, to be part of another link."""
+        return [case for case in cases if case.link.pk not in self.work.swallowed]
 
     # Sorting ---------------------------------------------------------------------------------------------------------
 
@@ -194,13 +201,28 @@ class _Batch:
         if not dated:
             return
         hits = search(self.work, name, [(case.link, case.side(name).uid, True) for case in dated])
+        look_alikes = self._look_alikes(name, dated)
         for case in dated:
+            alike = look_alikes.get(bytes(case.side(name).whole or b""))
+            if alike and not hits[case.link.pk].alive:
+                with self.work.commit():
+                    relink(self.work, case.link, alike.pop(), name, None)
+                continue
             found = hits[case.link.pk].alive
             if found:
                 with self.work.commit():
                     attach(self.work, case.link, name, found[0])
                 continue
             self._judge_absence(case, name)
+
+    def _look_alikes(self, name: SideName, cases: Sequence[Case]) -> dict[bytes, list[Link]]:
+        """New objects that are just what is missing: without UIDs, that is what a move looks like (rule 2)."""
+        wholes = [whole for case in cases if (whole := case.side(name).whole) is not None]
+        alike: dict[bytes, list[Link]] = defaultdict(list)
+        new = self.work.links().filter(**{f"{name}_whole__in": wholes, f"{name}_missing": None, "returned": False})
+        for link in new.filter(**{f"{name.other}_digest": None, f"{name.other}_missing": None}):
+            alike[bytes(link.side(name).whole or b"")].append(link)
+        return alike
 
     def _judge_absence(self, case: Case, name: SideName) -> None:
         there = name.other
@@ -242,6 +264,8 @@ class _Batch:
         hits = search(self.work, name, wanted)
         jobs: list[Creating] = []
         for case in cases:
+            if case.link.pk in self.work.swallowed:
+                continue
             job = self._found_or_new(name, case, uids[case.link.pk], hits[case.link.pk])
             if job is not None:
                 jobs.append(job)

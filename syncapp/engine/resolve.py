@@ -93,7 +93,7 @@ def _move(case: Case, name: SideName, delta: Delta) -> None:
 
 @dataclass(frozen=True)
 class Hits:
-    """What a search found for one link: alive in a folder of ours, or in the bin. Objects of other links are left out."""
+    """What a search found for one link: alive in a folder of ours, or in the bin; nothing that belongs to others."""
 
     alive: tuple[Found, ...] = ()
     binned: tuple[Found, ...] = ()
@@ -222,9 +222,9 @@ def end_deletion(
 
     DeleteItem checks no revision: somebody may have edited the object between our read and our delete.
     """
-    side, prints = work.side(name), work.prints(case.key)
+    side = work.side(name)
     copies = [each for each in binned if isinstance(each, Object) and each.in_bin]
-    if not copies or any(prints.whole(each.whole) == whole for each in copies):
+    if not copies or any(work.whole(each) == whole for each in copies):
         return True
     changed = copies[-1]
     with work.commit():

@@ -38,6 +38,7 @@ class Work:
 
     ``passes`` numbers the collects; ``complete`` is the number of the last one that reached every pairing, 0 if none
     did in this slice. ``broken`` are pairings whose folder is not there on one side: nothing of theirs is touched.
+    ``swallowed`` are half-links that became part of another link: what a batch still holds of them is void.
     ``swallowed`` are half-links that turned out to be an object of another link and are no more.
     """
 
@@ -147,7 +148,18 @@ class Work:
         if base.version == NORMAL_FORM_VERSION:
             return base.hashes
         unmoved = read.revision == side.revision
-        return self.prints(side.link.key).item(read.item) if unmoved else {}
+        return self.prints(bytes(side.link.key)).item(read.item) if unmoved else {}
+
+    def whole(self, found: Object) -> bytes:
+        """The fingerprint of a whole native object (rule 5), alike for all links of the enrollment.
+
+        A side without UIDs gives a moved object nothing else by which it is recognised.
+        """
+        return self.content_digest(found.whole)
+
+    def content_digest(self, content: bytes) -> bytes:
+        """A keyed digest by which the same content is recognised within the enrollment."""
+        return Fingerprinter(self.base_key, self.enrollment_id.to_bytes(16, "big")).whole(content)
 
     # Objects ---------------------------------------------------------------------------------------------------------
 

@@ -172,14 +172,14 @@ class Link(models.Model):
 
     Columns come once per side; ``side()`` gives them the same names for both. Of an object: ``id``, ``uid``,
     ``revision`` and ``earlier`` revisions; ``base`` and ``whole`` fingerprints from when both sides agreed; ``missing``,
-    the pass in which its absence was noted, and whether it was ``lost`` by its server rather than deleted by a person
-    (rules 6, 22); the ``nonce`` if we created it; the pairing in whose folder it stands.
+    the pass in which its absence was noted, and whether it was ``lost`` by its server, not deleted by a person (rules
+    6, 22); the ``nonce`` if we created it; the pairing in whose folder it stands.
 
     ``pairing`` is the folder on which both sides agreed: the base of the field "folder" (rule 2). ``dirty`` counts what
     happened since the link was last in step. ``intent`` is what was begun (syncapp/engine/intents.py). ``prefer`` names
     the side that wins the next conflict (rule 17). ``content`` holds digests by which a half-link is recognised on
-    first contact. ``initial``: found by a pairing's first listing, so that its window applies. ``returned``: the ledger
-    knows it as deleted, and it came back with a server that was restored (rule 22).
+    first contact. ``initial``: found by a pairing's first listing, so that its window applies. ``returned``: the
+    ledger knows it as deleted, and it came back with a server that was restored (rule 22).
     """
 
     enrollment = models.ForeignKey(Enrollment, on_delete=models.CASCADE, related_name="links")

@@ -15,8 +15,9 @@ class Sent(models.Model):
     """One attempt to create an object: the key of its link, the nonce, and what was sent.
 
     ``hashes`` are those of the projection that was sent (once it was read back: of what became of it), ``source`` those
-    of the object that it was made from, both as packed bases, ``whole`` the fingerprint of that object; ``steps`` are paths of elements that the side writes in
-    requests of their own. ``linked`` once an object with this nonce became the link's: a second one with the same nonce is a person's copy.
+    of the object that it was made from, both as packed bases; ``whole`` is the fingerprint of that object. ``steps``
+    are paths of elements that the side writes in requests of their own. ``linked`` once an object with this nonce
+    became the link's: a second one with the same nonce is a person's copy.
     """
 
     enrollment = models.ForeignKey(Enrollment, on_delete=models.CASCADE, related_name="+")

@@ -8,8 +8,8 @@ from django.db import models
 class ServerRest(models.Model):
     """A server that was unreachable, busy or in maintenance. Nobody asks it before ``until``.
 
-    ``server`` is ``nextcloud``, ``nextcloud-admin`` (its admin calls alone) or the endpoint of an Exchange. ``failures`` counts the rests in a row; the row goes
-    when the server answers.
+    ``server`` is ``nextcloud``, ``nextcloud-admin`` (its admin calls alone) or the endpoint of an Exchange. ``failures``
+    counts the rests in a row; the row goes when the server answers.
     """
 
     server = models.CharField(max_length=500, unique=True)
