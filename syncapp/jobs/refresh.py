@@ -106,11 +106,11 @@ _LIST_KEY = "installation:consent-list"
 _SECRET_KEY, _DAMAGED_KEY = "installation:shared-secret", "installation:damaged-tokens"
 
 
-def refresh(now: dt.datetime, connect: Callable[[], ConsentApp] = connect) -> Refreshed:
+def refresh(now: dt.datetime, open_app: Callable[[], ConsentApp] | None = None) -> Refreshed:
     """Bring enrollments up to date with the consent app's list; whatever goes wrong is reported as a problem."""
     if resting.server_rests(resting.NEXTCLOUD, now) or resting.server_rests(resting.NEXTCLOUD_ADMIN, now):
         return Refreshed(sentence="Nextcloud is left alone for the moment; see the problems.")
-    app = connect()
+    app = (open_app or connect)()
     try:
         listed = app.actives()
         if not listed and Enrollment.objects.filter(state=_State.ACTIVE).exists():

@@ -8,7 +8,7 @@ from django.db import models
 class ServerRest(models.Model):
     """A server that was unreachable, busy or in maintenance. Nobody asks it before ``until``.
 
-    ``server`` is ``nextcloud``, ``nextcloud-admin`` (its admin calls alone) or the endpoint of an Exchange. ``failures``
+    ``server`` is ``nextcloud``, ``nextcloud-admin`` (its admin calls alone) or an Exchange's endpoint. ``failures``
     counts the rests in a row; the row goes when the server answers.
     """
 

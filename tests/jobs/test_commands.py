@@ -1,0 +1,72 @@
+"""Commands: what they say, and how they end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+from pytest_django import Settings
+
+from syncapp.jobs import places, resting
+from syncapp.models import ServiceAccount
+from tests.jobs.fakes import FakeConsentApp, account
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _accounts_file(settings: Settings, tmp_path: Path) -> None:
+    settings.SERVICE_ACCOUNTS_FILE = tmp_path / "admins.json"
+
+
+def list_one(settings: Settings) -> None:
+    """List one account in the file."""
+    settings.SERVICE_ACCOUNTS_FILE.write_text(json.dumps([{"Username": "sync1", "Password": "secret"}]))
+
+
+def test_accounts_are_imported_and_listed(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    list_one(settings)
+    resting.rest_account(account("tired"), timezone.now())
+    account("off", enabled=False)
+    call_command("accounts", "import")
+    said = capsys.readouterr().out
+    assert "sync1: http://127.0.0.1:9/EWS/Exchange.asmx, basic, in use, 8 connections" in said
+    assert "tired: http://127.0.0.1:9/EWS, basic, rests until" in said
+    assert "off: http://127.0.0.1:9/EWS, basic, switched off" in said
+    assert "secret" not in said
+
+
+def test_a_wrong_accounts_file_ends_with_its_sentence(settings: Settings) -> None:
+    with pytest.raises(CommandError, match="lists nobody"):
+        call_command("accounts", "import")
+    settings.SERVICE_ACCOUNTS_FILE.write_text("[")
+    with pytest.raises(CommandError, match="not valid JSON"):
+        call_command("accounts", "import")
+    assert not ServiceAccount.objects.exists()
+
+
+def test_health_is_an_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(CommandError, match="No worker has ever run"):
+        call_command("health")
+    places.beat(places.DISPATCHER, timezone.now())
+    places.take(1, "me", timezone.now())
+    call_command("health")
+    assert "alive" in capsys.readouterr().out
+
+
+def test_refresh_says_what_it_read(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    list_one(settings)
+    monkeypatch.setattr("syncapp.jobs.refresh.connect", FakeConsentApp)
+    call_command("refresh")
+    assert "0 people are listed" in capsys.readouterr().out
+
+
+def test_refresh_ends_with_what_is_wrong() -> None:
+    # Nobody listens where the settings of tests say that Nextcloud is.
+    with pytest.raises(CommandError, match=r"no Exchange service account.*can't be reached"):
+        call_command("refresh")
