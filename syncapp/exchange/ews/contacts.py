@@ -7,7 +7,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from syncapp.exchange.ews.events import body_element, categories_element, read_body
+from syncapp.exchange.ews.event_writing import body_element, categories_element
+from syncapp.exchange.ews.events import read_body
 from syncapp.exchange.ews.native import OWN_ID_NAME, UID_NAME, Native, extended, own_path, own_property, prefix_path
 from syncapp.exchange.ews.properties import (
     ADDRESS_KEYS,

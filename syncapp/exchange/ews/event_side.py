@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 
 from syncapp.exchange.ews import occurrences, operations
 from syncapp.exchange.ews.common import EwsSide, global_object_id_term, uid_from_global_object_id
-from syncapp.exchange.ews.events import event_changes, new_event, project_event, read_event
+from syncapp.exchange.ews.event_projection import project_event
+from syncapp.exchange.ews.event_writing import event_changes, new_event
+from syncapp.exchange.ews.events import read_event
 from syncapp.exchange.ews.native import Native, item_id
 from syncapp.exchange.ews.occurrences import SeriesWrite, Step, steps_between
 from syncapp.exchange.ews.operations import ItemChange

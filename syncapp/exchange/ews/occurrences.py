@@ -14,7 +14,9 @@ from typing import Any
 
 from syncapp.exchange.ews import operations, patterns
 from syncapp.exchange.ews.connection import Connection
-from syncapp.exchange.ews.events import NORMAL, day_zone_of, occurrence_changes, original_start
+from syncapp.exchange.ews.event_projection import NORMAL
+from syncapp.exchange.ews.event_writing import occurrence_changes
+from syncapp.exchange.ews.events import day_zone_of, original_start
 from syncapp.exchange.ews.native import Native, content_of, item_id
 from syncapp.exchange.ews.properties import occurrence_paths, path
 from syncapp.exchange.ews.recurrence import date_of, last_day

@@ -89,7 +89,7 @@ def attributes(element: Element) -> dict[str, str]:
 
 def local(element: Element) -> str:
     """The name of an element without its namespace."""
-    return etree.QName(element).localname
+    return str(element.tag).rpartition("}")[2]
 
 
 def parse(content: bytes) -> Element:

@@ -8,7 +8,9 @@ from datetime import date, datetime
 import pytest
 from lxml import etree
 
-from syncapp.exchange.ews.events import check_event, event_changes, new_event, project_event, read_event
+from syncapp.exchange.ews.event_projection import project_event
+from syncapp.exchange.ews.event_writing import check_event, event_changes, new_event
+from syncapp.exchange.ews.events import read_event
 from syncapp.exchange.ews.native import Native
 from syncapp.exchange.ews.xml import Element, local, text
 from syncapp.items.event import Event, Occurrence

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from syncapp.exchange.ews import patterns
 from syncapp.exchange.ews.contacts import contact_changes, new_contact, project_contact, read_contact
-from syncapp.exchange.ews.events import event_changes, new_event, project_event, read_event
+from syncapp.exchange.ews.event_projection import project_event
+from syncapp.exchange.ews.event_writing import event_changes, new_event
+from syncapp.exchange.ews.events import read_event
 from syncapp.exchange.ews.native import Native
 from syncapp.exchange.ews.operations import ItemChange, item_id
 from syncapp.exchange.ews.patterns import holdable

@@ -6,7 +6,8 @@ import base64
 from copy import deepcopy
 from itertools import count
 
-from syncapp.exchange.ews.events import day_zone_of, new_event, occurrence_changes
+from syncapp.exchange.ews.event_writing import new_event, occurrence_changes
+from syncapp.exchange.ews.events import day_zone_of
 from syncapp.exchange.ews.native import Native
 from syncapp.exchange.ews.occurrences import steps_between
 from syncapp.exchange.ews.times import format_instant, instant_of
@@ -102,7 +103,7 @@ def series_of(event: Event, home: str) -> Native:
 
 def plain_occurrence(event: Event, item: Element, original: object, home: str) -> Element:
     """The occurrence that begins at ``original`` before anybody changed it."""
-    from syncapp.exchange.ews.events import inherited_values
+    from syncapp.exchange.ews.event_projection import inherited_values
 
     zone = day_zone_of(item, home)
     found = deepcopy(item)

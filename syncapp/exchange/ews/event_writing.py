@@ -1,0 +1,173 @@
+"""Event → the elements that create a CalendarItem, and the changes that update one. Pure.
+
+Exceptions are written in steps of their own (``occurrences``), people not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+from syncapp.exchange.ews import patterns
+from syncapp.exchange.ews.event_projection import (
+    PLAIN,
+    has_dates,
+    in_reach,
+    inherited_values,
+    project_event,
+)
+from syncapp.exchange.ews.native import OWN_ID_NAME, own_property
+from syncapp.exchange.ews.properties import clear_field, path, set_field
+from syncapp.exchange.ews.recurrence import date_of, last_day, recurrence_element
+from syncapp.exchange.ews.times import (
+    format_instant,
+    holdable_zone,
+    instant_of,
+)
+from syncapp.exchange.ews.vocabulary import BUSY, PRIVACY
+from syncapp.exchange.ews.xml import Element, legal, t
+from syncapp.items.event import Event
+from syncapp.items.values import Moment, ZonedTime
+from syncapp.items.zones import iana_to_windows
+from syncapp.side import Refused
+
+_ITEM = "CalendarItem"
+_MAX_YEARS = 5
+_TIME_FIELDS = frozenset({"start", "end", "recurrence"})
+
+
+def check_event(event: Event, home: str) -> None:
+    """Raises ``Refused`` when Exchange can't hold ``event``, with a sentence that says why."""
+    if not in_reach(event):
+        raise Refused("Exchange holds no dates before 1602 and none after 4499.")
+    if event.recurrence is not None:
+        patterns.holdable(event.recurrence, date_of(event.start))
+        if isinstance(event.start, ZonedTime) and event.start.zone and iana_to_windows(event.start.zone) is None:
+            raise Refused("Windows has no time zone like the one of this series, so Exchange can't hold it.")
+        last = last_day(event.recurrence, event.start)
+        if last is not None and last < date_of(event.start):
+            raise Refused("The series ends before its first date, which Exchange refuses.")
+        if not has_dates(project_event(event, home)):
+            raise Refused("Every date of the series is deleted, and Exchange keeps no series without any.")
+    if isinstance(event.start, ZonedTime) is not isinstance(event.end, ZonedTime):
+        raise Refused("The event begins with a day and ends with a time, or the other way round.")
+    begin, finish = instant_of(event.start, "UTC"), instant_of(event.end, "UTC")
+    if finish < begin:
+        raise Refused("The event ends before it begins, which Exchange refuses.")
+    if finish - begin > timedelta(days=366 * _MAX_YEARS):
+        raise Refused("The event lasts longer than Exchange accepts (five years).")
+
+
+def new_event(event: Event, uid: str, own_id: str, home: str) -> Element:
+    """The CalendarItem that creates ``event`` without its exceptions and attendees. Raises ``Refused``."""
+    check_event(event, home)
+    event = project_event(event, home)
+    reminder, span = event.reminder, _span_elements(event, holdable_zone("", home))
+    return t(
+        _ITEM,
+        t("Subject", event.title),
+        t("Sensitivity", PRIVACY[event.privacy]),
+        body_element(event.description),
+        categories_element(event.categories) if event.categories else None,
+        t("ReminderIsSet", _xml_bool(reminder is not None)),
+        t("ReminderMinutesBeforeStart", str(reminder)) if reminder is not None else None,
+        own_property(OWN_ID_NAME, own_id),
+        t("UID", uid),
+        *(span[name] for name in ("Start", "End", "IsAllDayEvent")),
+        t("LegacyFreeBusyStatus", BUSY[event.busy]),
+        t("Location", event.location) if event.location else None,
+        recurrence_element(event.recurrence, event.start) if event.recurrence else None,
+        *(span[name] for name in ("StartTimeZone", "EndTimeZone")),
+    )
+
+
+def body_element(value: str) -> Element:
+    """A body of plain text."""
+    return t("Body", legal(value), BodyType="Text")
+
+
+def categories_element(categories: tuple[str, ...]) -> Element:
+    """The categories of an item."""
+    return t("Categories", *(t("String", each) for each in categories))
+
+
+def _xml_bool(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _span_elements(event: Event, day_zone: str) -> dict[str, Element]:
+    """The properties that say when; days begin in ``day_zone``, which has a Windows name."""
+    found = {
+        "Start": t("Start", format_instant(instant_of(event.start, day_zone))),
+        "End": t("End", format_instant(instant_of(event.end, day_zone))),
+        "IsAllDayEvent": t("IsAllDayEvent", _xml_bool(event.all_day)),
+    }
+    for name, moment in (("StartTimeZone", event.start), ("EndTimeZone", event.end)):
+        zone = moment.zone if isinstance(moment, ZonedTime) else day_zone
+        found[name] = t(name, Id=iana_to_windows(zone) or "UTC")
+    return found
+
+
+def event_changes(before: Event, after: Event, changed: Collection[str], home: str) -> list[Element]:
+    """The changes to a single event or a master that set the fields named in ``changed`` as they are in ``after``.
+
+    Times and pattern go together: a server may count one from the other. Exceptions and people are not written here.
+    Raises ``Refused``.
+    """
+    check_event(after, home)
+    after = project_event(after, home)
+    found: list[Element] = []
+    if _TIME_FIELDS & set(changed):
+        span = _span_elements(after, holdable_zone("", home))
+        found += [set_field(path(f"calendar:{name}"), _ITEM, value) for name, value in span.items()]
+        if after.recurrence is not None:
+            found.append(
+                set_field(path("calendar:Recurrence"), _ITEM, recurrence_element(after.recurrence, after.start))
+            )
+        elif before.recurrence is not None:
+            found.append(clear_field(path("calendar:Recurrence")))
+    if "categories" in changed:
+        where = path("item:Categories")
+        value = categories_element(after.categories)
+        found.append(set_field(where, _ITEM, value) if after.categories else clear_field(where))
+    if "privacy" in changed:
+        found.append(set_field(path("item:Sensitivity"), _ITEM, t("Sensitivity", PRIVACY[after.privacy])))
+    plain = {name: getattr(after, name) for name in PLAIN if name in changed}
+    return [*found, *_plain_changes(plain)]
+
+
+def _plain_changes(values: Mapping[str, Any]) -> Iterator[Element]:
+    if "title" in values:
+        yield set_field(path("item:Subject"), _ITEM, t("Subject", values["title"]))
+    if "location" in values:
+        yield set_field(path("calendar:Location"), _ITEM, t("Location", values["location"]))
+    if "description" in values:
+        yield set_field(path("item:Body"), _ITEM, body_element(values["description"]))
+    if "busy" in values:
+        yield set_field(path("calendar:LegacyFreeBusyStatus"), _ITEM, t("LegacyFreeBusyStatus", BUSY[values["busy"]]))
+    if "reminder" in values:
+        reminder = values["reminder"]
+        yield set_field(path("item:ReminderIsSet"), _ITEM, t("ReminderIsSet", _xml_bool(reminder is not None)))
+        if reminder is not None:
+            minutes = t("ReminderMinutesBeforeStart", str(reminder))
+            yield set_field(path("item:ReminderMinutesBeforeStart"), _ITEM, minutes)
+
+
+def occurrence_changes(
+    values: Mapping[str, Any], original: Moment, master: Event, names: Collection[str], day_zone: str
+) -> list[Element]:
+    """The changes to one occurrence that give the fields ``names`` what ``values`` say, else what is inherited.
+
+    ``master`` is as ``project_event`` made it, days begin in ``day_zone`` (see ``day_zone_of``).
+    """
+    wanted = inherited_values(original, master) | dict(values)
+    found: list[Element] = []
+    if {"start", "end"} & set(names):
+        span = Event(start=wanted["start"], end=wanted["end"])
+        found = [
+            set_field(path(f"calendar:{name}"), _ITEM, value)
+            for name, value in _span_elements(span, day_zone).items()
+            if name in ("Start", "End") or (name == "IsAllDayEvent" and span.all_day is not master.all_day)
+        ]
+    return [*found, *_plain_changes({name: wanted[name] for name in PLAIN if name in names})]
