@@ -1,7 +1,10 @@
 """The settings of tests: a fixed configuration of their own; a developer's ``.env`` is not read."""
 
+import atexit
 import base64
 import os
+import shutil
+import tempfile
 
 os.environ.update(
     ENV_FILE=os.devnull,
@@ -18,7 +21,13 @@ os.environ.update(
     LOG_LEVEL="INFO",
 )
 
-from connector_project.settings import *  # noqa: E402, F403
+from connector_project.settings import *  # noqa: F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 AXES_ENABLED = False
+
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # noqa: F405
+    # In memory, threads share one cache, where a reader fails at once with "table is locked" instead of waiting.
+    _directory = tempfile.mkdtemp(prefix="connector-tests-")
+    atexit.register(shutil.rmtree, _directory, ignore_errors=True)
+    DATABASES["default"]["TEST"] = {"NAME": os.path.join(_directory, "tests.sqlite3")}  # noqa: F405

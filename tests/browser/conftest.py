@@ -46,8 +46,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session")
-def chromium(live_server: LiveServer) -> Iterator[Browser]:
-    """One browser for all tests. It goes before the server does, so that no connection is open then."""
+def chromium(django_db_setup: None, live_server: LiveServer) -> Iterator[Browser]:
+    """One browser for all tests. It goes before the server does, so that no connection is open then.
+
+    The server looks when it starts what sort of database there is, so that one has to be there first.
+    """
     path = shutil.which("chromium")
     if path is None:
         pytest.skip("not run: apt-get install -y chromium")
