@@ -15,9 +15,8 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.vary import vary_on_headers
-
-# https://htmx.org/docs/#polling
-HTMX_STOP_POLLING = 286
+from django_htmx.http import HTMX_STOP_POLLING
+from django_htmx.middleware import HtmxDetails
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponse]
@@ -25,7 +24,7 @@ View = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
 def is_live(request: HttpRequest) -> bool:
     """True when htmx asks for the live part of a page, not a person for the page."""
-    return request.headers.get("HX-Request") == "true"
+    return bool(HtmxDetails(request))
 
 
 def is_admin(user: AbstractBaseUser | AnonymousUser) -> bool:
