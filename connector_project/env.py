@@ -7,6 +7,7 @@ Variables of the process's environment win over the file. ``ENV_FILE`` names ano
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import sys
@@ -24,7 +25,7 @@ from django.core.exceptions import ImproperlyConfigured
 from syncapp.crypto import parse_key
 
 BASE_DIR: Path = Path(__file__).resolve().parent.parent
-_LINE = re.compile(r"\s*(#.*)?|(export )?[A-Za-z_][A-Za-z_0-9]*=.*")
+_LINE = re.compile(r"\s*(#.*)?|(export )?(?P<name>[A-Za-z_][A-Za-z_0-9]*)=.*")
 
 
 class ConfigError(ImproperlyConfigured):
@@ -265,9 +266,19 @@ def _load_file(file: Path) -> None:
     if not file.is_file():
         return
     for position, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
-        if not _LINE.fullmatch(line):
+        match = _LINE.fullmatch(line)
+        if match is None:
             raise ConfigError([f"- Line {position} of {file} is not NAME=value (no spaces around the =)."])
+        if (name := match["name"]) and (meant := _misspelt(name)):
+            raise ConfigError([f"- Line {position} of {file}: {name} means nothing here; is {meant} meant?"])
     environ.Env.read_env(file)
+
+
+def _misspelt(name: str) -> str:
+    """The variable that was probably meant; "" for one of ours, and for somebody else's (compose reads .env, too)."""
+    names = [variable.name for variable in VARIABLES]
+    close = [] if name in names else difflib.get_close_matches(name, names, n=1, cutoff=0.85)
+    return close[0] if close else ""
 
 
 def parse(environment: Mapping[str, str]) -> dict[str, Any]:

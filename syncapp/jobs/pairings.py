@@ -6,6 +6,7 @@ A missing folder or collection is a problem of the person; it is not created.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from urllib.parse import unquote
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -22,17 +23,46 @@ def ensure(enrollment: Enrollment, sides: Sequence[SidesOf]) -> list[SidesOf]:
 
     Raises what ``Side.folders`` raises.
     """
-    there = dict(enrollment.pairings.values_list("kind", "enabled"))
+    there = {pairing.kind: pairing for pairing in enrollment.pairings.all()}
+    ready = []
     for of in sides:
-        if of.kind.value not in there and _make(enrollment, of):
-            there[of.kind.value] = True
-    return [of for of in sides if there.get(of.kind.value)]
+        pairing = there.get(of.kind.value)
+        if pairing is not None:
+            _compare_choice(enrollment, of.kind, pairing)
+        if _make(enrollment, of) if pairing is None else pairing.enabled:
+            ready.append(of)
+    return ready
+
+
+def _compare_choice(enrollment: Enrollment, kind: Kind, pairing: Pairing) -> None:
+    """Say so when the person has chosen another collection since: what is paired is not pointed elsewhere by itself."""
+    key = f"enrollment:{enrollment.pk}:choice:{kind.value}"
+    chosen = _chosen(enrollment, kind)
+    if unquote(pairing.nextcloud_folder.rstrip("/").rpartition("/")[2]) == chosen:
+        if Problem.objects.filter(key=key).exists():  # usually there is nothing to write
+            Problem.objects.clear(key)
+        return
+    what = _NAMES[kind]
+    Problem.objects.report(
+        key,
+        level=Problem.Level.ENROLLMENT,
+        code="choice-changed",
+        text=f"This user has chosen another {what} in the consent app. The sync goes on with the former one.",
+        remedy=f"Choose the former {what} in the consent app's settings.",
+        actor=Problem.Actor.USER,
+        enrollment=enrollment,
+        label=chosen,
+    )
+
+
+def _chosen(enrollment: Enrollment, kind: Kind) -> str:
+    return enrollment.calendar if kind is Kind.EVENT else enrollment.address_book
 
 
 def _make(enrollment: Enrollment, sides: SidesOf) -> bool:
     kind, what = sides.kind, _NAMES[sides.kind]
     exchange = next((folder for folder in sides.exchange.folders() if folder.default), None)
-    wanted = enrollment.calendar if kind is Kind.EVENT else enrollment.address_book
+    wanted = _chosen(enrollment, kind)
     nextcloud = next((folder for folder in sides.nextcloud.folders() if folder.default), None)
     key = f"enrollment:{enrollment.pk}:folder:{kind.value}"
     if exchange is None:

@@ -112,6 +112,17 @@ def test_it_names_a_line_that_is_no_assignment(tmp_path: Path, monkeypatch: pyte
         env.read()
 
 
+def test_it_notices_a_misspelt_name_and_leaves_others_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "env"
+    monkeypatch.setattr("os.environ", {"ENV_FILE": str(file)} | MINIMAL)
+    monkeypatch.setattr("environ.Env.ENVIRON", os.environ)
+    file.write_text("COMPOSE_PROJECT_NAME=connector\n")
+    assert env.read()["SYNC_INTERVAL"] == 300
+    file.write_text("COMPOSE_PROJECT_NAME=connector\nSYNC_INTERVALL=60\n")
+    with pytest.raises(env.ConfigError, match=r"Line 2 .*SYNC_INTERVALL means nothing here; is SYNC_INTERVAL meant"):
+        env.read()
+
+
 def test_the_example_file_documents_every_variable() -> None:
     assert (env.BASE_DIR / ".env.example").read_text() == env.example_file()
 

@@ -67,3 +67,15 @@ def test_a_pairing_that_is_switched_off_is_left_alone() -> None:
     pairings.ensure(person, fake_sides())
     Pairing.objects.filter(kind=Kind.EVENT.value).update(enabled=False)
     assert [of.kind for of in pairings.ensure(person, fake_sides())] == [Kind.CONTACT]
+
+
+def test_another_choice_in_the_consent_app_is_said_and_not_followed() -> None:
+    person = enrollment()
+    pairings.ensure(person, fake_sides())
+    person.calendar = "other"
+    assert len(pairings.ensure(person, fake_sides())) == 2
+    assert codes() == ["choice-changed"]
+    assert Pairing.objects.get(kind=Kind.EVENT.value).nextcloud_folder == "/dav/alice/personal/"
+    person.calendar = "personal"
+    pairings.ensure(person, fake_sides())
+    assert codes() == []
