@@ -28,9 +28,9 @@ from exchangelib.services.common import EWSService
 from exchangelib.util import post_ratelimited
 from exchangelib.version import EXCHANGE_2013_SP1, Version
 
-from syncapp.exchange.ews.errors import error_of_fault, error_of_message
+from syncapp.exchange.ews.errors import error_of_fault
 from syncapp.exchange.ews.xml import MESSAGES, SOAP, Element, NotXml, local, parse
-from syncapp.side import LoginFailed, NotAllowed, SideError, Throttled, Unreachable
+from syncapp.side import LoginFailed, NotAllowed, Refused, SideError, Throttled, Unreachable
 
 # Nothing that exchangelib logs may leave it: at ERROR it writes out whole requests and answers, texts of people
 # included (docs/server-behaviour.md, "The stack").
@@ -91,6 +91,8 @@ class Connection:
             return self._send(request)
         except _ConnectionLost:
             return self._send(request)
+        except Refused as problem:
+            raise not_understood(problem) from None
 
     def tell(self, request: Element) -> list[Element]:
         """Send a request that changes something; as ``ask``, but never repeated: it may have been done."""
@@ -145,11 +147,9 @@ def _messages(request: Element, content: bytes) -> list[Element]:
     return [each for each in found if isinstance(each.tag, str)]
 
 
-def raise_for_all(messages: list[Element]) -> None:
-    """Raise the error of a request that has one answer only."""
-    for message in messages:
-        if problem := error_of_message(message):
-            raise problem
+def not_understood(problem: Refused) -> Unreachable:
+    """The error of a question that was refused: there is no item to blame, so it is the server that can't be used."""
+    return Unreachable(f"{problem} It was asked a question that other servers answer.")
 
 
 class _Answers(FailFast):  # type: ignore[misc]  # exchangelib has no types

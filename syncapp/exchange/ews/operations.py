@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
-from syncapp.exchange.ews.connection import Connection, raise_for_all
+from syncapp.exchange.ews.connection import Connection, not_understood
 from syncapp.exchange.ews.errors import error_of_message
 from syncapp.exchange.ews.xml import MESSAGES, Element, child, local, m, t
 from syncapp.items.values import Kind
-from syncapp.side import Gone, SideError, Unreachable
+from syncapp.side import Gone, Refused, SideError, Unreachable
 
 SYNC_PAGE = 512
 """MS-OXWSSYNC section 3.1.4.2.3.3, MaxSyncChangesReturnedType: the most changes that one answer may hold."""
@@ -89,7 +89,7 @@ def find_folders(connection: Connection, root: Element, paths: Sequence[Element]
         )
         shape = m("FolderShape", t("BaseShape", "IdOnly"), t("AdditionalProperties", *_copies(paths)))
         request = m("FindFolder", shape, view, m("ParentFolderIds", deepcopy(root)), Traversal="Deep")
-        (page,) = _checked(connection.ask(request), 1)
+        page = _checked(connection.ask(request))
         folders, last = _page(page, "Folders")
         found += folders
         if last or not folders:
@@ -113,7 +113,7 @@ def sync_items(connection: Connection, kind: Kind, folder: str, state: str) -> S
         m("SyncState", state) if state else None,
         m("MaxChangesReturned", str(SYNC_PAGE)),
     )
-    (message,) = _checked(connection.ask(request), 1)
+    message = _checked(connection.ask(request))
     changed, gone = [], []
     for change in message.iterfind(f"{{{MESSAGES}}}Changes/*"):
         if local(change) == "Delete":
@@ -164,7 +164,7 @@ def find_items(
         offset = 0
         while not isinstance(problem := error_of_message(message), Gone):
             if problem:
-                raise problem
+                raise not_understood(problem) if isinstance(problem, Refused) else problem
             items, last = _page(message, "Items")
             found += items
             offset += len(items)
@@ -179,7 +179,7 @@ def view_calendar(connection: Connection, folder: str, begin: str, end: str, pat
     shape = m("ItemShape", t("BaseShape", "IdOnly"), t("AdditionalProperties", *_copies(paths)))
     view = m("CalendarView", StartDate=begin, EndDate=end)
     request = m("FindItem", shape, view, m("ParentFolderIds", folder_id(folder)), Traversal="Shallow")
-    (page,) = _checked(connection.ask(request), 1)
+    page = _checked(connection.ask(request))
     return _page(page, "Items")[0]
 
 
@@ -248,7 +248,9 @@ def get_attachments(connection: Connection, ids: Sequence[str]) -> list[Answer]:
 def create_attachment(connection: Connection, parent: str, attachment: Element) -> str:
     """Attach something to an item; the item's new change key ("" if the server does not say)."""
     request = m("CreateAttachment", m("ParentItemId", Id=parent), m("Attachments", attachment))
-    (message,) = _checked(connection.tell(request), 1)
+    (message,) = _counted(connection.tell(request), 1)
+    if problem := error_of_message(message):
+        raise problem
     return next((each.get("RootItemChangeKey", "") for each in message.iterfind(".//{*}AttachmentId")), "")
 
 
@@ -271,17 +273,28 @@ def delete_attachments(connection: Connection, ids: Sequence[str]) -> str:
 def write_in_batches(given: Sequence[Given], send: Callable[[Sequence[Given]], list[Any]]) -> list[Any]:
     """Answers of a write that takes several requests.
 
-    An error of a whole request goes up if nothing was answered yet; else the items without an answer carry it.
+    An error of a whole request goes up if nothing was answered yet; else the items without an answer carry it. A
+    request that is refused as a whole, before any of it is done, is sent again in halves until the culprit is alone.
     """
     found: list[Any] = []
     for batch in _batches(given, _WRITE_BATCH):
         try:
-            found += send(batch)
+            found += _sent_in_halves(batch, send)
         except SideError as problem:
             if not found:
                 raise
             return found + [problem] * (len(given) - len(found))
     return found
+
+
+def _sent_in_halves(batch: Sequence[Given], send: Callable[[Sequence[Given]], list[Any]]) -> list[Any]:
+    try:
+        return send(batch)
+    except Refused as problem:
+        if len(batch) == 1:
+            return [problem]
+    middle = len(batch) // 2
+    return _sent_in_halves(batch[:middle], send) + _sent_in_halves(batch[middle:], send)
 
 
 def _batches(given: Sequence[Given], size: int) -> Iterable[Sequence[Given]]:
@@ -299,9 +312,12 @@ def _counted(messages: list[Element], expected: int) -> list[Element]:
     return messages
 
 
-def _checked(messages: list[Element], expected: int) -> list[Element]:
-    raise_for_all(messages)
-    return _counted(messages, expected)
+def _checked(messages: list[Element]) -> Element:
+    """The only answer to a question. Raises its error."""
+    (message,) = _counted(messages, 1)
+    if problem := error_of_message(message):
+        raise not_understood(problem) if isinstance(problem, Refused) else problem
+    return message
 
 
 def _answers(messages: list[Element], expected: int, content: Callable[[Element], Element]) -> list[Answer]:

@@ -375,6 +375,25 @@ def test_what_was_answered_before_the_connection_broke_is_known(contacts: EwsSid
     assert all(isinstance(each, Unreachable) for each in results[50:])
 
 
+def test_an_item_that_spoils_its_request_fails_alone(contacts: EwsSide, judged: Lab) -> None:
+    """As when the server's schema check stops a whole request."""
+    folder = default(contacts)
+    # Struck are the request for all four, that for the first two, and that for the first.
+    fault = {"operation": "CreateItem", "code": "ErrorSchemaValidation", "as": "fault", "times": 3}
+    judged.control("POST", "faults", fault)
+    four = [Creation(samples.own_id(), samples.uid(), folder, Contact(display_name=f"Nr. {n}")) for n in range(4)]
+    results = contacts.create(four)
+    assert [type(each) for each in results] == [Refused, Written, Written, Written]
+
+
+def test_a_refused_question_is_the_servers_trouble(contacts: EwsSide, judged: Lab) -> None:
+    folder = default(contacts)
+    for how in ("fault", "response"):
+        judged.control("PUT", "faults", {"operation": "SyncFolderItems", "code": "ErrorInvalidRequest", "as": how})
+        with pytest.raises(Unreachable, match="ErrorInvalidRequest"):
+            contacts.changes(folder, None)
+
+
 def test_a_contact_in_the_bin_is_named_by_the_deletion(contacts: EwsSide) -> None:
     (stored,) = create(contacts, Contact(display_name="Ada"))
     (result,) = contacts.delete([Deletion(stored.id, stored.revision)])
