@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 
 from dateutil.rrule import rrule, rrulestr
 
 from syncapp.items.event import Event, duration_end
-from syncapp.items.values import Moment, Recurrence, ZonedTime, moment_key
+from syncapp.items.values import Frequency, Moment, Recurrence, ZonedTime, moment_key
 
 MOST_OCCURRENCES = 5000
 """A series that repeats more often than this before the window opens counts as inside: looking on costs too much."""
+
+_MOST_YEARS = 100
+_TOO_FINE = (Frequency.SECONDLY, Frequency.MINUTELY, Frequency.HOURLY)
 
 
 def in_window(event: Event, start: datetime, end: datetime) -> bool:
     """Whether any occurrence of ``event`` lies, even in part, between ``start`` and ``end`` (with zones).
 
-    Days and floating times are taken as if in UTC. A series whose pattern can't be expanded counts as inside: it is
+    Days and floating times are taken as if in UTC. A series that would cost too much to expand counts as inside: it is
     better to load an event too many than to lose one.
     """
-    for number, (first, last) in enumerate(_occurrences(event)):
+    if event.recurrence is not None and _costly(event.recurrence, event.start, end):
+        return _instant(event.start) <= end
+    for number, (first, last) in enumerate(_occurrences(event, end)):
         if first <= end and last >= start:
             return True
         if number >= MOST_OCCURRENCES:
@@ -29,28 +34,37 @@ def in_window(event: Event, start: datetime, end: datetime) -> bool:
     return False
 
 
-def _occurrences(event: Event) -> Iterator[tuple[datetime, datetime]]:
+def _costly(rule: Recurrence, start: Moment, end: datetime) -> bool:
+    """Whether finding the occurrences means trying very many moments, even if hardly any of them is one."""
+    began = start.wall.year if isinstance(start, ZonedTime) else start.year
+    return rule.frequency in _TOO_FINE or began < end.year - _MOST_YEARS
+
+
+def _occurrences(event: Event, end: datetime) -> Iterator[tuple[datetime, datetime]]:
     changed = {moment_key(each.original): each for each in event.exceptions}
     for each in event.exceptions:
         if not each.deleted and "start" in each.values:
             first: Moment = each.values["start"]
             yield _instant(first), _instant(each.values.get("end", duration_end(first, event)))
-    for moment in _starts(event):
+    for moment in _starts(event, end):
         exception = changed.get(moment_key(moment))
         if exception is None or not (exception.deleted or "start" in exception.values):
             yield _instant(moment), _instant(duration_end(moment, event))
 
 
-def _starts(event: Event) -> Iterator[Moment]:
+def _starts(event: Event, end: datetime) -> Iterator[Moment]:
     if event.recurrence is None:
         yield event.start
         return
     yield from event.recurrence.dates
-    for wall in islice(_expanded(event.recurrence, event.start), MOST_OCCURRENCES + 1):
+    count = event.recurrence.count
+    most = MOST_OCCURRENCES + 1 if count is None else min(count, MOST_OCCURRENCES + 1)
+    for wall in islice(_expanded(event.recurrence, event.start, end), most):
         yield ZonedTime(wall, event.start.zone) if isinstance(event.start, ZonedTime) else wall.date()
 
 
-def _expanded(rule: Recurrence, start: Moment) -> rrule:
+def _expanded(rule: Recurrence, start: Moment, end: datetime) -> rrule:
+    """The wall times of a pattern up to ``end``; its count is for the caller to mind."""
     wall = start.wall if isinstance(start, ZonedTime) else datetime.combine(start, time())
     parts = [f"FREQ={rule.frequency}", f"INTERVAL={rule.interval}", f"WKST={rule.week_start}"]
     lists = {
@@ -61,10 +75,10 @@ def _expanded(rule: Recurrence, start: Moment) -> rrule:
     }
     parts += [f"{name}={','.join(map(str, values))}" for name, values in lists.items() if values]
     parts += [f"{name}={value}" for name, value in rule.others]
-    if rule.count is not None:
-        parts.append(f"COUNT={rule.count}")
+    last = end.replace(tzinfo=None) + timedelta(days=1)
     if rule.until is not None:
-        parts.append(f"UNTIL={_until(rule.until, start):%Y%m%dT%H%M%S}")
+        last = min(last, _until(rule.until, start))
+    parts.append(f"UNTIL={last:%Y%m%dT%H%M%S}")
     expanded = rrulestr(";".join(parts), dtstart=wall)
     assert isinstance(expanded, rrule)
     return expanded
