@@ -21,6 +21,14 @@ class _Refused(ValueError):
     """A control request that can't be understood; the message says why."""
 
 
+def _text(data: Any, name: str, default: str | None = None) -> str:
+    """A string of a control request's JSON object."""
+    value = data.get(name, default)
+    if not isinstance(value, str) or not value:
+        raise _Refused(f"{name} must be a text")
+    return value
+
+
 class Controls:
     """Answers ``/lab/*``: JSON in, JSON out (see lab.exchange for the list)."""
 
@@ -37,11 +45,11 @@ class Controls:
             return 404, {"error": f"no control {method} {path}"}
         try:
             data = json.loads(body) if body else {}
+            if not isinstance(data, dict) and not handler.__name__.endswith("_faults"):
+                raise _Refused("this control takes a JSON object")
             result: Result = (200, handler(data, query))
         except (_Refused, BadFault, json.JSONDecodeError) as error:
             return 400, {"error": str(error)}
-        except TypeError:
-            return 400, {"error": "the JSON has another shape than this control expects"}
         except KeyError as error:
             return 400, {"error": f"{error.args[0]} is missing"}
         return result
@@ -56,13 +64,13 @@ class Controls:
             return [{"address": mailbox.address, "name": mailbox.name} for mailbox in self._store.mailboxes()]
 
     def _post_mailboxes(self, data: Any, query: dict[str, str]) -> Any:
-        address = data["address"]
+        address = _text(data, "address")
         with self._store.writing():
-            mailbox = self._store.put_mailbox(address, data.get("name", address))
+            mailbox = self._store.put_mailbox(address, _text(data, "name", address))
             if "password" in data:
                 account = self._store.account(address)
                 allowed = account.impersonates if account else frozenset()
-                self._store.put_account(Account(address, data["password"], mailbox.id, allowed))
+                self._store.put_account(Account(address, _text(data, "password"), mailbox.id, allowed))
         return {"address": mailbox.address, "name": mailbox.name}
 
     def _delete_mailboxes(self, data: Any, query: dict[str, str]) -> Any:
@@ -72,11 +80,13 @@ class Controls:
 
     def _post_accounts(self, data: Any, query: dict[str, str]) -> Any:
         impersonates = data.get("impersonates", [])
-        names = ["*"] if impersonates == "*" else [name.lower() for name in impersonates]
+        if impersonates != "*" and not isinstance(impersonates, list):
+            raise _Refused('impersonates: a list of addresses, or "*"')
+        names = ["*"] if impersonates == "*" else [str(name).lower() for name in impersonates]
         with self._store.writing():
-            known = self._store.account(data["name"])
+            known = self._store.account(_text(data, "name"))
             mailbox = known.mailbox if known else None
-            self._store.put_account(Account(data["name"], data["password"], mailbox, frozenset(names)))
+            self._store.put_account(Account(data["name"], _text(data, "password"), mailbox, frozenset(names)))
         return {"name": data["name"], "impersonates": names}
 
     def _mailbox(self, address: str) -> Mailbox:
@@ -120,10 +130,11 @@ class Controls:
     def _post_organizer(self, data: Any, query: dict[str, str]) -> Any:
         """Make a calendar item one that somebody else organises, as if the invitation had been received."""
         with self._store.writing():
-            item = self._store.item_by_ident(data["item"])
+            address = _text(data, "address")
+            item = self._store.item_by_ident(_text(data, "item"))
             if item is None or item.kind != "calendar":
                 raise _Refused("no such calendar item")
-            item.props["Organizer"] = {"name": data.get("name", data["address"]), "address": data["address"]}
+            item.props["Organizer"] = {"name": _text(data, "name", address), "address": address}
             item.props["IsCancelled"] = bool(data.get("cancelled", False))
             return {"change_key": View(self._store, self._store.save_item(item)).change_key}
 

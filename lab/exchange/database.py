@@ -59,6 +59,10 @@ class Database:
         if self._db.execute("SELECT 1 FROM server").fetchone() is None:
             self._db.execute("INSERT INTO server VALUES (?, 0)", (uuid.uuid4().hex,))
 
+    def close(self) -> None:
+        """Close the file; nothing can be asked afterwards."""
+        self._db.close()
+
     @contextmanager
     def writing(self) -> Iterator[None]:
         """One atomic change; rolled back when the block raises. Nested blocks join the outer one."""

@@ -5,8 +5,9 @@ Pure: works on stored properties, knows neither XML nor the store.
 
 from __future__ import annotations
 
+import collections
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -73,22 +74,33 @@ class Series:
 
     def by_index(self, index: int) -> Instance:
         """The occurrence with this InstanceIndex; raises EwsError when the pattern has none or it is deleted."""
-        found = next(itertools.islice(self.instances(), max(index - 1, 0), None), None) if index >= 1 else None
+        numbered = enumerate(recurrence.dates(self.recurrence), start=1)
+        found = next(itertools.islice(numbered, index - 1, None), None) if index >= 1 else None
         if found is None:
             raise EwsError(
                 "ErrorCalendarOccurrenceIndexIsOutOfRecurrenceRange",
                 "Occurrence with this index was not found in the recurrence.",
             )
-        return self._checked(found)
+        return self._checked(self._instance(*found))
 
     def by_original(self, original: datetime) -> Instance:
         """The occurrence that the pattern puts at this moment; raises EwsError like by_index."""
-        for instance in self.instances():
+        for instance in self._on({self._day(original)}):
             if instance.original == original:
                 return self._checked(instance)
-            if instance.original > original:
-                break
         raise EwsError("ErrorItemNotFound", "The specified object was not found in the store.")
+
+    def _day(self, original: datetime) -> date:
+        return original.astimezone(self.zone).date()
+
+    def _on(self, days: set[date], first: date = date.max, last: date = date.min) -> Iterator[Instance]:
+        """The occurrences that the pattern puts on some days, or between two days."""
+        end = max(days | {last})
+        for index, day in enumerate(recurrence.dates(self.recurrence), start=1):
+            if day > end:
+                return
+            if first <= day <= last or day in days:
+                yield self._instance(index, day)
 
     def _checked(self, instance: Instance) -> Instance:
         if instance.deleted:
@@ -101,14 +113,9 @@ class Series:
     def between(self, since: datetime, until: datetime) -> Iterator[Instance]:
         """Occurrences that overlap a span; exceptions moved into it or out of it count where they are."""
         moved = {o.original for o in self.overrides.values() if not o.deleted and "Start" in o.props}
-        for instance in self.instances():
-            past = instance.original >= until
-            if past and not moved:
-                return
-            if past and stamp(instance.original) not in moved:
-                if instance.original > until + timedelta(days=800):
-                    return
-                continue
+        slack = self._span + timedelta(days=1)
+        days = {self._day(moment(original)) for original in moved}
+        for instance in self._on(days, self._day(since - slack), self._day(until)):
             if not instance.deleted and instance.start < until and instance.end > since:
                 yield instance
 
@@ -122,23 +129,19 @@ class Series:
         """LastOccurrence; none for a series without end."""
         if self.recurrence["range"] == "NoEndRecurrence":
             return None
-        last = None
-        for instance in self.alive():
-            last = instance
-        return last
+        # The last ones may be deleted, but no more of them than there are overrides.
+        numbered = enumerate(recurrence.dates(self.recurrence), start=1)
+        ending = collections.deque(numbered, maxlen=len(self.overrides) + 1)
+        return self._first_alive(reversed(ending))
+
+    def _first_alive(self, numbered: Iterable[tuple[int, date]]) -> Instance | None:
+        return next((found for found in (self._instance(*each) for each in numbered) if not found.deleted), None)
 
     def modified(self) -> list[Instance]:
         """The exceptions, in order."""
-        wanted = {original for original, override in self.overrides.items() if not override.deleted}
-        return [instance for instance in self._among(wanted) if not instance.deleted]
-
-    def _among(self, originals: set[str]) -> Iterator[Instance]:
-        if not originals:
-            return
-        latest = moment(max(originals))
-        for instance in itertools.takewhile(lambda instance: instance.original <= latest, self.instances()):
-            if stamp(instance.original) in originals:
-                yield instance
+        own = {original for original, override in self.overrides.items() if not override.deleted}
+        days = {self._day(moment(original)) for original in own}
+        return [instance for instance in self._on(days) if stamp(instance.original) in own] if days else []
 
     def check_span(self) -> None:
         """Refuse a series whose occurrences overlap each other, or that has none."""
@@ -146,26 +149,21 @@ class Series:
         if not head:
             raise EwsError("ErrorRecurrenceHasNoOccurrence", "The recurrence has no occurrence.")
         for earlier, later in itertools.pairwise(head):
-            if earlier.original + (earlier.end - earlier.original) > later.original and self._span > (
-                later.original - earlier.original + timedelta(hours=1)
-            ):
+            # An hour's grace for the days on which the clocks change.
+            if self._span > later.original - earlier.original + timedelta(hours=1):
                 raise EwsError(
                     "ErrorOccurrenceTimeSpanTooBig", "Duration of an occurrence is longer than the recurrence interval."
                 )
 
     def check_exception(self, instance: Instance, start: datetime, end: datetime) -> None:
         """Refuse to move an occurrence to or over the day of a neighbour (MS-OXOCAL 3.1.4.7.4)."""
-        earlier: Instance | None = None
-        later: Instance | None = None
-        for other in self.alive():
-            if other.index < instance.index:
-                earlier = other
-            elif other.index > instance.index:
-                later = other
-                break
-        day = start.astimezone(self.zone).date()
-        crossing = (earlier is not None and day <= earlier.start.astimezone(self.zone).date()) or (
-            later is not None and day >= later.start.astimezone(self.zone).date()
+        reach = instance.index + len(self.overrides) + 1
+        numbered = list(itertools.islice(enumerate(recurrence.dates(self.recurrence), start=1), reach))
+        earlier = self._first_alive(reversed(numbered[: instance.index - 1]))
+        later = self._first_alive(numbered[instance.index :])
+        day = self._day(start)
+        crossing = (earlier is not None and day <= self._day(earlier.start)) or (
+            later is not None and day >= self._day(later.start)
         )
         overlapping = (earlier is not None and start < earlier.end) or (later is not None and end > later.start)
         if crossing or overlapping:
