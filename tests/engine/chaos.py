@@ -25,7 +25,7 @@ from syncapp.side import SideName
 if TYPE_CHECKING:
     from tests.engine.player import Player
 
-MOMENTS = 60
+MOMENTS = 30
 """A run in these small worlds rarely has more moments than this."""
 
 
@@ -54,32 +54,38 @@ def history(random: Random, length: int, *, workers: bool = True) -> list[Step]:
     def maybe_fault() -> Any:
         return random.choice(faults) if random.random() < 0.4 else None
 
-    makers: dict[str, tuple[float, Callable[[], tuple[Any, ...]]]] = {
-        "create": (3, lambda: (random.choice(sides), random.choice(list(Kind)), random.choice([1, 1, 2]))),
-        "act": (5, lambda: (random.choice(sides), some_deed(), random.randrange(20), random.randrange(9))),
-        "purge": (0.3, lambda: (random.choice(sides),)),
-        "sync": (2, tuple),
-        "sync_with_fault": (3, lambda: (random.randrange(MOMENTS), random.choice(faults))),
-        "sync_with_crash_at_commit": (2, lambda: (random.randrange(12), random.choice(list(_edges())))),
-        "sync_while": (
-            8,
-            lambda: (
-                random.randrange(MOMENTS // 2),
-                some_deed(),
-                random.randrange(9),
-                random.random() < 0.4,
-                maybe_fault(),
-                random.randrange(8),
-            ),
+    def moment() -> int:
+        return min(random.randrange(MOMENTS), random.randrange(MOMENTS))
+
+    def create() -> Step:
+        return Step("create", (random.choice(sides), random.choice([1, 1, 2])))
+
+    def act() -> Step:
+        return Step("act", (random.choice(sides), some_deed(), random.randrange(20), random.randrange(9)))
+
+    def hot() -> Step:
+        across, after = random.random() < 0.4, random.randrange(8)
+        return Step("sync_while", (moment(), some_deed(), random.randrange(9), across, maybe_fault(), after))
+
+    makers: list[tuple[float, Callable[[], Sequence[Step]]]] = [
+        (2, lambda: [create()]),
+        (3, lambda: [act()]),
+        (0.3, lambda: [Step("purge", (random.choice(sides),))]),
+        (2, lambda: [Step("sync", ())]),
+        (3, lambda: [act(), Step("sync_with_fault", (moment(), random.choice(faults)))]),
+        (2, lambda: [act(), Step("sync_with_crash_at_commit", (random.randrange(12), random.choice(_edges())))]),
+        (4, lambda: [act(), hot()]),
+        (4, lambda: [create(), act(), hot()]),
+        (2, lambda: [hot()]),
+        (0.3, lambda: [Step("lose_tokens", (random.choice(sides),))]),
+        (1, lambda: [Step("land", (random.choice(sides),))]),
+        (
+            0.5,
+            lambda: [Step("set_manners", (random.choice(sides), random.random() < 0.5, random.choice([1, 2, 1000])))],
         ),
-        "lose_tokens": (0.3, lambda: (random.choice(sides),)),
-        "land": (1, lambda: (random.choice(sides),)),
-        "set_manners": (0.5, lambda: (random.choice(sides), random.random() < 0.5, random.choice([1, 2, 1000]))),
-    }
-    names = list(makers)
-    weights = [makers[name][0] for name in names]
-    first = [Step("create", makers["create"][1]()) for _ in range(random.randint(1, 3))]
-    return [*first, *(Step(name, makers[name][1]()) for name in random.choices(names, weights, k=length))]
+    ]
+    chosen = random.choices([make for _, make in makers], [weight for weight, _ in makers], k=length)
+    return [create(), *(step for make in chosen for step in make())]
 
 
 def _edges() -> Sequence[Any]:
@@ -88,14 +94,14 @@ def _edges() -> Sequence[Any]:
     return list(Edge)
 
 
-def play(steps: Sequence[Step]) -> tuple[list[str], Player]:
-    """Play a history to its end; what was violated, and the player with its story."""
+def play(kind: Kind, steps: Sequence[Step]) -> tuple[list[str], Player]:
+    """Play a history of one kind of items to its end; what was violated, and the player with its story."""
     from django.db import transaction
 
     from tests.engine.player import Player, repeatable
 
     with repeatable(), transaction.atomic():
-        player = Player()
+        player = Player(kind)
         try:
             for step in steps:
                 step.play(player)
@@ -121,14 +127,14 @@ def sort_of(violations: Sequence[str]) -> str:
     return first[-1].split(":")[0] if first[0].startswith("Traceback") else first[0].split(":")[0]
 
 
-def shrunk(steps: list[Step], sort: str) -> list[Step]:
+def shrunk(kind: Kind, steps: list[Step], sort: str) -> list[Step]:
     """A history from which no step can be left out without losing this sort of violation."""
     size = max(1, len(steps) // 2)
     while True:
         at = 0
         while at < len(steps):
             shorter = steps[:at] + steps[at + size :]
-            violations, _ = play(shorter)
+            violations, _ = play(kind, shorter)
             if violations and sort_of(violations) == sort:
                 steps = shorter
             else:
@@ -142,9 +148,10 @@ def main() -> int:
     """Play histories until there are enough of them or of violations."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--histories", type=int, default=200)
-    parser.add_argument("--length", type=int, default=20)
+    parser.add_argument("--length", type=int, default=12)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--stop-after", type=int, default=3, metavar="VIOLATIONS")
+    parser.add_argument("--seconds", type=float, default=3600.0)
     parser.add_argument("--one-worker", action="store_true")
     parser.add_argument("--story", action="store_true", help="print the whole story of a broken history")
     given = parser.parse_args()
@@ -152,25 +159,28 @@ def main() -> int:
     began, sorts, faults = time.monotonic(), Counter[str](), 0
     for seed in range(given.seed, given.seed + given.histories):
         steps = history(Random(seed), given.length, workers=not given.one_worker)
-        violations, player = play(steps)
+        kind = Kind.CONTACT if seed % 3 == 0 else Kind.EVENT
+        violations, player = play(kind, steps)
         faults += player.faults
+        if (seed - given.seed + 1) % 25 == 0:
+            _say(f"{seed - given.seed + 1} histories, {faults} faults, {time.monotonic() - began:.0f} s")
         if violations:
             sort = sort_of(violations)
             sorts[sort] += 1
             if sorts[sort] == 1 or given.story:
-                _report(seed, shrunk(steps, sort), story=given.story)
+                _report(seed, kind, shrunk(kind, steps, sort), story=given.story)
             else:
                 _say(f"seed {seed}: {violations[0].strip().splitlines()[-1]}")
-        if sum(sorts.values()) >= given.stop_after:
+        if sum(sorts.values()) >= given.stop_after or time.monotonic() - began > given.seconds:
             break
     seconds = time.monotonic() - began
     _say(f"{seed - given.seed + 1} histories, {faults} faults, {seconds:.0f} s; {dict(sorts) or 'clean'}")
     return 1 if sorts else 0
 
 
-def _report(seed: int, steps: list[Step], *, story: bool) -> None:
-    violations, player = play(steps)
-    _say(f"\nseed {seed}")
+def _report(seed: int, kind: Kind, steps: list[Step], *, story: bool) -> None:
+    violations, player = play(kind, steps)
+    _say(f"\nseed {seed}, {kind}")
     for step in steps:
         _say(f"    {step.name}{step.given}")
     if story:

@@ -313,9 +313,11 @@ class World:
         """A fresh client of one server."""
         return MemorySide(self.server(name), kind, self.wire)
 
-    def sides(self) -> list[SidesOf]:
+    def sides(self, kinds: Collection[Kind] = tuple(Kind)) -> list[SidesOf]:
         """Fresh clients of both servers, as the jobs hand them to the engine."""
-        return [SidesOf(kind, self.side(SideName.EXCHANGE, kind), self.side(SideName.NEXTCLOUD, kind)) for kind in Kind]
+        return [
+            SidesOf(kind, self.side(SideName.EXCHANGE, kind), self.side(SideName.NEXTCLOUD, kind)) for kind in kinds
+        ]
 
     def folder(self, name: SideName, kind: Kind, number: int = 1) -> str:
         """The id of a folder: number 1 of one side is paired with number 1 of the other."""

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from syncapp.engine.slice import run_slice
-
 from syncapp.engine.lease import Lease, LeaseLost, claim
+from syncapp.engine.slice import run_slice
 from syncapp.items import Contact, Event, Item, Kind
 from syncapp.items.elements import elements
 from syncapp.items.values import Email, Frequency, Recurrence, ZonedTime
@@ -59,6 +58,7 @@ class Ran:
 class Town:
     """The place where a history happens. ``outlook`` is the person at Exchange, ``phone`` at Nextcloud."""
 
+    kinds: tuple[Kind, ...] = tuple(Kind)
     world: World = field(default_factory=World)
     clock: HandClock = field(default_factory=HandClock)
     outlook: Person = field(init=False)
@@ -82,7 +82,7 @@ class Town:
                 exchange_folder=self.world.folder(EXCHANGE, kind, number),
                 nextcloud_folder=self.world.folder(NEXTCLOUD, kind, number),
             )
-            for kind in Kind
+            for kind in self.kinds
             for number in (1, 2)
         }
 
@@ -122,7 +122,7 @@ class Town:
         run = Run.objects.create(enrollment_id=self.enrollment.pk, started_at=self.clock.now())
         slices, more = 0, True
         while more:
-            sides = self.world.sides()
+            sides = self.world.sides(self.kinds)
             more = run_slice(lease, run, sides, clock=self.clock, seconds=SLICE_SECONDS, full=full).more
             slices += 1
             assert slices < 100, "a run that never ends"
