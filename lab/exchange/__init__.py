@@ -6,6 +6,9 @@ Start it with ``python -m lab.exchange --data FILE [--port N]``, or from Python 
 calendars, contacts, tasks and plain messages, and keeps typed properties only: what it is handed is read, what Exchange
 would lose is lost, answers are made from what was kept.
 
+It has no notifications, no autodiscover, no MIME, no attachments on occurrences or made of items, no responses to
+meetings, no delegates, and it sends no mail: the ledger says what it would have sent.
+
 Nobody is known at first. The controls under ``/lab/`` speak JSON, without a login (the server is on 127.0.0.1):
 
 =====================================  ==============================================================================
