@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.vary import vary_on_headers
-from django_htmx.http import HTMX_STOP_POLLING
+from django_htmx.http import HTMX_STOP_POLLING, HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
 P = ParamSpec("P")
@@ -54,9 +54,7 @@ def _to_sign_in(request: HttpRequest) -> HttpResponse:
     if not is_live(request):
         return redirect_to_login(here, sign_in)
     # A live part must not receive the sign-in page: htmx takes the whole page there instead.
-    response = HttpResponse(status=403)
-    response.headers["HX-Redirect"] = f"{sign_in}?{urlencode({'next': here})}"
-    return response
+    return HttpResponseClientRedirect(f"{sign_in}?{urlencode({'next': here})}")
 
 
 def page(request: HttpRequest, template: str, context: Mapping[str, Any], *, at_rest: bool = False) -> HttpResponse:

@@ -96,3 +96,15 @@ def test_guessing_one_name_does_not_lock_others_out(client: Client, admin: User)
     for _ in range(6):
         sign_in(client, "wrong", name="somebody")
     assert sign_in(client).status_code == 302
+
+
+@pytest.mark.usefixtures("throttling")
+def test_the_log_names_neither_who_tries_nor_from_where(
+    client: Client, admin: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(6):
+        client.post("/sign-in/", {"username": "ada", "password": "wrong"}, REMOTE_ADDR="192.0.2.77")
+    assert "AXES" in caplog.text
+    assert "ada" not in caplog.text
+    assert "192.0.2.77" not in caplog.text
+    assert "wrong" not in caplog.text
