@@ -137,7 +137,9 @@ def _take(listed: Sequence[Person], opened: _Opened, now: dt.datetime) -> Refres
     there = {person.uid for person in listed}
     absent = [row.pk for uid, row in known.items() if uid not in there and row.state == _State.ACTIVE]
     Enrollment.objects.filter(pk__in=absent, state=_State.ACTIVE).update(state=_State.ABSENT)
-    logger.info("list read: %s people, %s newly absent", len(there), len(absent))
+    logger.log(
+        logging.INFO if absent else logging.DEBUG, "list read: %s people, %s newly absent", len(there), len(absent)
+    )
     return Refreshed(len(there), len(absent), opened.sentence)
 
 
