@@ -56,6 +56,8 @@ class Model:
     """Value → tag: replaced by somebody who saw it, so that it may not win in the end."""
     free: set[str] = field(default_factory=set)
     """Values that stand in copies and in restored objects, too: replacing them in one place says nothing of others."""
+    torn: set[str] = field(default_factory=set)
+    """Tags of items that became two without anybody's fault: each goes its own way from then on."""
     copies: Counter[str] = field(default_factory=Counter)
     """Tag → how many of it people made."""
     deleted: set[str] = field(default_factory=set)
@@ -81,6 +83,7 @@ class Model:
         done = self.touched[tag]
         if "restore" in done or ("move" in done and len(done) > 1):
             self.copies[tag] = max(self.copies[tag], 2)
+            self.torn.add(tag)
 
     def _create(self, tag: str, _before: frozenset[str], after: frozenset[str]) -> None:
         self.copies[tag] += 1
@@ -129,8 +132,9 @@ class Model:
         sides = {"exchange": list(exchange), "nextcloud": list(nextcloud)}
         final = frozenset[str]().union(*(words(item) for items in sides.values() for item in items))
         kept = frozenset[str]().union(*(words(item) for item in history))
+        stale = {word: tag for word, tag in self.replaced.items() if tag not in self.torn}
         violations = [f"lost edit: {word}" for word in sorted(self.written - final - kept)]
-        violations += [f"stale win: {word} of {self.replaced[word]}" for word in sorted(self.replaced.keys() & final)]
+        violations += [f"stale win: {word} of {tag}" for word, tag in sorted(stale.items()) if word in final]
         for name, items in sides.items():
             count = Counter(map(tag_of, items))
             violations += [
