@@ -14,7 +14,6 @@ from syncapp.engine.decide import Decision, Delta, Write, moved
 from syncapp.engine.keeping import bury, keep_history
 from syncapp.engine.resolve import check, end_deletion
 from syncapp.engine.work import Work, title_of
-from syncapp.items.elements import Element
 from syncapp.items.fingerprint import Base
 from syncapp.models import History, Hold, Link, Sent
 from syncapp.side import (
@@ -154,7 +153,9 @@ def _complete(result: WriteResult) -> bool:
     return isinstance(result, Written) and result.problem is None and not result.unwritten
 
 
-def _read_back(work: Work, name: SideName, written: Mapping[int, Case], final: set[int]) -> None:
+def _read_back(
+    work: Work, name: SideName, written: Mapping[int, Case], final: set[int], *, created: bool = False
+) -> None:
     """The third commit: what the side made of what it was given becomes the base, if the read speaks of our write."""
     cases = [case for case in written.values() if isinstance(case.intent, intents.Check)]
     if not cases:
@@ -163,7 +164,7 @@ def _read_back(work: Work, name: SideName, written: Mapping[int, Case], final: s
     clean: list[tuple[int, int]] = []
     with work.commit():
         for case in cases:
-            intent = case.intent
+            intent, before = case.intent, bytes(case.side(name).base or b"")
             assert isinstance(intent, intents.Check)
             found = read.get(case.side(name).id)
             case.objects.pop(name, None)
@@ -174,15 +175,16 @@ def _read_back(work: Work, name: SideName, written: Mapping[int, Case], final: s
                 case.link.prefer = ""
                 work.journal.well([case.link])
                 clean.append((case.link.pk, case.dirty))
-                _remember_made(case, name)
+                if created:
+                    _remember_made(case, name, before)
         Link.objects.put([case.link for case in cases])
         Link.objects.clean(clean)
 
 
-def _remember_made(case: Case, name: SideName) -> None:
+def _remember_made(case: Case, name: SideName, sent: bytes) -> None:
     """What a server made of a new object is how a late copy of it will look (rule 11)."""
     side = case.side(name)
-    if side.nonce is not None and side.base is not None:
+    if side.base != sent:
         Sent.objects.filter(key=case.key, nonce=side.nonce).update(hashes=side.base)
 
 
@@ -266,7 +268,7 @@ class Creating:
     pairing_id: int
     target: Mapping[bytes, bytes]
     source: Mapping[bytes, bytes]
-    steps: frozenset[Element]
+    steps: frozenset[bytes]
 
 
 def create(work: Work, name: SideName, jobs: Sequence[Creating]) -> None:
@@ -301,12 +303,11 @@ def create(work: Work, name: SideName, jobs: Sequence[Creating]) -> None:
         Sent.objects.filter(enrollment_id=work.enrollment_id, nonce__in=linked).update(linked=True)
         Hold.objects.filter(link__in=list(done)).delete()
         Link.objects.put([job.case.link for job in jobs])
-    _read_back(work, name, done, final)
+    _read_back(work, name, done, final, created=True)
     _raise_first(results)
 
 
 def _sent(work: Work, name: SideName, job: Creating) -> Sent:
-    prints = work.prints(job.case.key)
     return Sent(
         enrollment_id=work.enrollment_id,
         side=name,
@@ -315,8 +316,8 @@ def _sent(work: Work, name: SideName, job: Creating) -> Sent:
         hashes=Base(job.target).pack(),
         source=Base(job.source).pack(),
         whole=job.case.whole(name.other),
-        steps=[prints.path(each).hex() for each in job.steps],
-        at=work.clock.now(),
+        steps=[path.hex() for path in sorted(job.steps)],
+        at=work.journal.at,
     )
 
 

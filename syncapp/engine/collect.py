@@ -20,6 +20,8 @@ from syncapp.models.link import own_id
 from syncapp.models.pairing import digest
 from syncapp.side import Change, Changes, Gone, Object, Side, SideName, TokenLost
 
+_MISSING = "folder-missing"
+
 _CHUNK = 500
 """Ids per query and per confirming read."""
 
@@ -31,9 +33,11 @@ def collect(work: Work, *, full: bool = False) -> None:
     """
     work.begin_pass()
     work.broken.clear()
+    missed = Problem.objects.filter(enrollment_id=work.enrollment_id, code=_MISSING).values_list("key", flat=True)
+    known = frozenset(missed)
     for name in SideName:
         _check_epochs(work, name)
-        _collect_side(work, name, full)
+        _collect_side(work, name, full, known)
     if not work.broken:
         work.complete = work.passes
 
@@ -78,7 +82,7 @@ def distrust(work: Work, pairing: Pairing, name: SideName) -> None:
 # One side ------------------------------------------------------------------------------------------------------------
 
 
-def _collect_side(work: Work, name: SideName, full: bool) -> None:
+def _collect_side(work: Work, name: SideName, full: bool, missed: Collection[str]) -> None:
     side = work.side(name)
     looks = side.look([each.folder(name) for each in work.pairings.values()])
     for pairing in work.pairings.values():
@@ -92,7 +96,7 @@ def _collect_side(work: Work, name: SideName, full: bool) -> None:
         except Gone:
             _report_missing(work, pairing, name)
             continue
-        if Problem.objects.clear(_missing_key(pairing, name)):
+        if _missing_key(pairing, name) in missed and Problem.objects.clear(_missing_key(pairing, name)):
             work.journal.note("folder-back", side=name)
 
 
@@ -106,7 +110,7 @@ def _report_missing(work: Work, pairing: Pairing, name: SideName) -> None:
         Problem.objects.report(
             _missing_key(pairing, name),
             level=Problem.Level.ENROLLMENT,
-            code="folder-missing",
+            code=_MISSING,
             text=f"A folder that is to be kept the same does not exist in {name.title()}.",
             remedy="Create the folder again, or choose another one for this person.",
             enrollment=work.enrollment_id,
@@ -193,7 +197,7 @@ class _Folder:
                 known.filter(recurring=True).update(dirty=F("dirty") + 1)
             self.pairing.put(self.name, token=token, look=look, distrusted=False)
             if self.pairing.first_listed_at is None and self.pairing.listed:
-                self.pairing.put(first_listed_at=self.work.clock.now())
+                self.pairing.put(first_listed_at=self.work.journal.at)
 
     def _confirmed(self, ids: Collection[str]) -> tuple[list[Change], list[str]]:
         """Which of the ids that are said to be gone are alive after all, and which are not."""

@@ -108,10 +108,10 @@ def decide(
     return merge.decision()
 
 
-def first_copy(item: Item, project: Project, prints: Fingerprinter) -> tuple[Item, Hashes, Hashes]:
-    """For an object that is to be created: the item as the target will hold it, its hashes there, and the source's."""
+def first_copy(item: Item, project: Project, prints: Fingerprinter) -> tuple[Item, dict[Element, bytes]]:
+    """For an object that is to be created: the item as the target will hold it, and the hash of each element there."""
     projected = project(item)
-    return projected, prints.item(projected), prints.item(item)
+    return projected, {each: prints.value(each, part.normal) for each, part in elements(projected).items()}
 
 
 class _Merge:

@@ -65,7 +65,7 @@ class Guard:
             side=on,
             reason=reason,
             survivor=case.whole(on),
-            at=self.work.clock.now(),
+            at=self.work.journal.at,
         )
         self.work.has_holds = True
         self.work.journal.note("held", case.link, on, note=reason, count="held")

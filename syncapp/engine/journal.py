@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from django.db.models import F
 
@@ -24,6 +25,7 @@ class Journal:
     run: Run
     clock: Clock
     counts: Counter[str] = field(default_factory=Counter)
+    _at: datetime | None = None
     _lines: list[RunLine] = field(default_factory=list)
     _new: Counter[str] = field(default_factory=Counter)
 
@@ -34,7 +36,14 @@ class Journal:
             yield
             self.counts.update(self._new)
         finally:
-            self._lines, self._new = [], Counter()
+            self._lines, self._new, self._at = [], Counter(), None
+
+    @property
+    def at(self) -> datetime:
+        """The time of the present transaction: the database's clock is asked once for it."""
+        if self._at is None:
+            self._at = self.clock.now()
+        return self._at
 
     def note(
         self,
@@ -50,7 +59,7 @@ class Journal:
         fields = " ".join(sorted({each[0] for each in elements}))
         line = RunLine(
             run=self.run,
-            at=self.clock.now(),
+            at=self.at,
             code=code,
             side=side or "",
             link_id=link.pk if link else None,

@@ -29,7 +29,7 @@ def keep_history(
             fingerprint=work.whole(each),
             content=History.sealed(work.side(name).pack(each.source)),
             fields=" ".join(sorted({path[0] for path in conflicts})),
-            at=work.clock.now(),
+            at=work.journal.at,
         )
         for each in objects
     ]
@@ -50,7 +50,7 @@ def bury(work: Work, links: Sequence[Link], deleted_on: SideName | None = None) 
             exchange_digest=link.exchange_digest,
             nextcloud_digest=link.nextcloud_digest,
             deleted_on=deleted_on or "",
-            at=work.clock.now(),
+            at=work.journal.at,
         )
         for link in links
         if link.half is None

@@ -19,7 +19,6 @@ from syncapp.engine.read import begin, next_batch, read
 from syncapp.engine.resolve import Hits, attach, resolve, search
 from syncapp.engine.work import Work
 from syncapp.items import Event
-from syncapp.items.elements import elements
 from syncapp.items.window import in_window
 from syncapp.models import Hold, Link, Pairing, Sent
 from syncapp.models.link import new_nonce, own_id
@@ -298,8 +297,10 @@ class _Batch:
             apply.restore(self.work, name, case, hits.binned[-1].id, pairing_id)
             return None
         side, prints = self.work.side(name), self.work.prints(case.key)
-        item, target, source = first_copy(case.objects[name.other].item, side.project, prints)
+        item, values = first_copy(case.objects[name.other].item, side.project, prints)
+        paths = {each: prints.path(each) for each in values}
+        target = {paths[each]: value for each, value in values.items()}
         nonce = new_nonce()
         creation = Creation(own_id(case.key, nonce), uid, self.work.pairings[pairing_id].folder(name), item)
-        steps = frozenset(each for each in elements(item) if each[0] in side.steps)
-        return Creating(case, creation, nonce, pairing_id, target, source, steps)
+        steps = frozenset(path for each, path in paths.items() if each[0] in side.steps)
+        return Creating(case, creation, nonce, pairing_id, target, case.hashes(name.other), steps)

@@ -50,9 +50,11 @@ def run_slice(
     base_key = Installation.get().base_key
     result = SliceResult(counts=journal.counts)
     for pair in sides:
-        pairings = Pairing.objects.filter(enrollment_id=lease.enrollment_id, kind=pair.kind, enabled=True)
-        work = Work(lease, journal, clock, until, pair.kind, pair, {each.pk: each for each in pairings}, base_key)
-        if work.pairings:
+        pairings = Pairing.objects.filter(enrollment_id=lease.enrollment_id, kind=pair.kind)
+        enabled = {each.pk: each for each in pairings if each.enabled}
+        disabled = frozenset(each.pk for each in pairings if not each.enabled)
+        work = Work(lease, journal, clock, until, pair.kind, pair, enabled, base_key, disabled=disabled)
+        if enabled:
             result.more |= _sync(work, full)
     _sum_up(lease, journal, result)
     return result
@@ -60,10 +62,12 @@ def run_slice(
 
 def _sync(work: Work, full: bool) -> bool:
     """One kind of items. Whether there is more to do at once."""
-    work.has_holds = Hold.objects.filter(enrollment_id=work.enrollment_id).exists()
     collect(work, full=full)
+    if not work.dirty().exists():
+        return False
     if anything_gone(work):
         collect(work)
+    work.has_holds = Hold.objects.filter(enrollment_id=work.enrollment_id).exists()
     done = match(work) and process(work)
     if done:
         _end_first_contact(work)
@@ -75,9 +79,10 @@ def _sync(work: Work, full: bool) -> bool:
 
 def _end_first_contact(work: Work) -> None:
     """Everything that the first listings found has been dealt with: from now on nothing is adopted by content."""
-    for pairing in work.pairings.values():
-        if pairing.first_contact and pairing.listed and not work.dirty().filter(intent__isnull=True).exists():
-            with work.commit():
+    new = [pairing for pairing in work.pairings.values() if pairing.first_contact and pairing.listed]
+    if new and not work.dirty().filter(intent__isnull=True).exists():
+        with work.commit():
+            for pairing in new:
                 pairing.put(first_contact=False)
 
 

@@ -53,6 +53,7 @@ class Work:
     full: bool = False
     passes: int = 0
     complete: int = 0
+    disabled: frozenset[int] = frozenset()
     broken: set[int] = field(default_factory=set)
     waiting: bool = False
     has_holds: bool = True
@@ -102,9 +103,8 @@ class Work:
 
     def dirty(self) -> QuerySet[Link]:
         """The links that need work and whose pairings can be worked on."""
-        idle = Pairing.objects.filter(enrollment_id=self.enrollment_id, kind=self.kind).exclude(pk__in=self.active)
-        stuck = list(idle.values_list("pk", flat=True))
         dirty = self.links().filter(dirty__gt=0)
+        stuck = self.disabled | self.broken
         if stuck:
             dirty = dirty.exclude(Q(exchange_pairing__in=stuck) | Q(nextcloud_pairing__in=stuck))
         return dirty

@@ -18,6 +18,9 @@ from typing import Any
 
 NORMAL_FORM_VERSION = 1
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+"""Unicode's category Cc."""
+
 
 class Shape(StrEnum):
     """How the value of a field is merged: as one, or member by member."""
@@ -52,8 +55,7 @@ class Field:
 
 def line(value: str) -> str:
     """One line of text: composed (NFC), white space folded, control characters gone."""
-    value = "".join(" " if unicodedata.category(c) == "Cc" else c for c in value)
-    return " ".join(unicodedata.normalize("NFC", value).split())
+    return " ".join(unicodedata.normalize("NFC", _CONTROL.sub(" ", value)).split())
 
 
 def paragraphs(value: str) -> str:
