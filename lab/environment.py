@@ -85,11 +85,20 @@ def use(arguments: Sequence[str]) -> None:
         return
     once = arguments[:1] == ["demo"] and "--once" in arguments
     place = Place(_VAR / ("demo-once" if once else "demo"))
+    if arguments[:1] == ["demo"] and _is_running(place):
+        raise SystemExit(f"This demo is running already, in {place.directory}. Its pages: {place.connector_url}")
     if once:
         shutil.rmtree(place.directory, ignore_errors=True)
     if not place.env_file.exists():
         _make(place)
     os.environ["ENV_FILE"] = str(place.env_file)
+
+
+def _is_running(place: Place) -> bool:
+    if not place.env_file.exists():
+        return False
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", place.ports.exchange)) == 0
 
 
 def _make(place: Place) -> None:
