@@ -154,7 +154,7 @@ class Component:
     @property
     def line_end(self) -> bytes:
         """How lines end here; new ones follow suit."""
-        return b"\n" if not self.begin.raw.endswith(b"\r\n") and self.begin.raw.endswith(b"\n") else b"\r\n"
+        return b"\r\n" if self.begin.raw.endswith(b"\r\n") else b"\n"
 
     def put(self, name: str, new: Iterable[Line]) -> None:
         """Make ``new`` the only lines with this name, in the place of the first, or after the last line."""

@@ -54,6 +54,10 @@ class AnswerTooLarge(SideError):
     """The answer has more bytes than we are ready to hold: ask for less at once."""
 
 
+class NotXml(Unreachable):
+    """The answer came in full and is no XML that we can read: something in it is broken, or it is no DAV server."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a server said: the status, the headers that matter, and the body."""
@@ -213,7 +217,7 @@ class DavClient:
     def multistatus(self, method: str, path: str, body: str, depth: int = 0) -> Multistatus | Answer:
         """A PROPFIND or REPORT; the plain answer when it is no multistatus, for the caller to judge.
 
-        Raises Unreachable when the answer says that it is one and can't be read.
+        Raises NotXml when the answer says that it is one and can't be read.
         """
         headers = {"Depth": str(depth), "Content-Type": "application/xml; charset=utf-8"}
         answer = self.request(method, path, body.encode(), headers)
@@ -221,7 +225,7 @@ class DavClient:
             return answer
         root = read_xml(answer.body)
         if root is None or root.tag != f"{{{DAV}}}multistatus":
-            raise Unreachable("The server's answer is no XML that we can read, or it was cut off.")
+            raise NotXml("The server's answer is no XML that we can read, or it was cut off.")
         token = root.findtext(f"{{{DAV}}}sync-token") or ""
         return Multistatus(tuple(_resources(root)), token.strip())
 

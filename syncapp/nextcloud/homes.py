@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote
@@ -13,6 +14,8 @@ from syncapp.nextcloud.dav import CALDAV, CALENDARSERVER, DAV, NEXTCLOUD, Answer
 from syncapp.side import Folder, NoMailbox, NotAllowed, SideError, Unreachable
 
 NEXTCLOUD_ROOT = "/remote.php/dav/"
+REMEMBERED_SECONDS = 3600.0
+MAX_REMEMBERED = 20_000
 _GENERATED_NAMES = ("contact_birthdays", "app-generated--", "z-")
 """How names of collections begin that Nextcloud fills by itself (docs/server-behaviour.md#section-3)."""
 _WRITING = frozenset({"all", "write", "write-content", "bind"})
@@ -34,17 +37,41 @@ class Home:
     paths: tuple[str, ...]
 
 
-def discover(client: DavClient, codec: Codec, root: str) -> Home:
-    """The homes of the person whose login ``client`` has; ``root`` is any DAV path of the server, "" for well-known.
+@dataclass(frozen=True)
+class _Discovered:
+    """What a server said about a person's places, and when (on this process's clock)."""
 
-    Raises NoMailbox when the person has no home for this kind.
+    principal: Resource
+    at: float
+
+
+_discovered: dict[tuple[str, str, str], _Discovered] = {}
+"""By server, login and root: a run that finds nothing to do must not cost more than the one look at the home."""
+
+
+def find_home(client: DavClient, codec: Codec, root: str, login: str) -> Home:
+    """The homes of the person with this login; ``root`` is any DAV path of the server, "" for well-known.
+
+    What was found is remembered for an hour. Raises NoMailbox when the person has no home for this kind.
     """
-    principal = _one_href(client, root or codec.well_known, requests.PRINCIPAL, f"{{{DAV}}}current-user-principal")
-    found = _single(client, principal, requests.HOMES)
-    homes = tuple(_as_folder(each) for each in found.hrefs(codec.home))
+    key = (client.origin, login, root or codec.well_known)
+    known = _discovered.get(key)
+    if known is None or time.monotonic() - known.at > REMEMBERED_SECONDS:
+        principal = _one_href(client, root or codec.well_known, requests.PRINCIPAL, f"{{{DAV}}}current-user-principal")
+        known = _Discovered(_single(client, principal, requests.HOMES), time.monotonic())
+        if len(_discovered) >= MAX_REMEMBERED:
+            _discovered.clear()
+        _discovered[key] = known
+    homes = tuple(_as_folder(each) for each in known.principal.hrefs(codec.home))
     if not homes:
         raise NoMailbox(f"The account has no home for {codec.kind}s on this server.")
-    return Home(principal, homes)
+    return Home(known.principal.path, homes)
+
+
+def forget_homes(client: DavClient, login: str) -> None:
+    """Look for a person's places anew next time."""
+    for key in [key for key in _discovered if key[:2] == (client.origin, login)]:
+        _discovered.pop(key, None)
 
 
 def _one_href(client: DavClient, path: str, body: str, name: str) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 from syncapp.items import Kind
 from syncapp.nextcloud import requests
 from syncapp.nextcloud.codecs import Codec, OtherKind, Parsed
-from syncapp.nextcloud.dav import Answer, AnswerTooLarge, DavClient, Multistatus, Resource, path_of
+from syncapp.nextcloud.dav import Answer, AnswerTooLarge, DavClient, Multistatus, NotXml, Resource, path_of
 from syncapp.nextcloud.homes import not_dav
 from syncapp.side import Change, Changes, Found, Gone, TokenLost, Unreachable, Unreadable
 
@@ -126,9 +126,10 @@ def objects(client: DavClient, codec: Codec, paths: Iterable[str]) -> Iterator[A
 def _batch(client: DavClient, codec: Codec, paths: Sequence[str]) -> Iterator[Answered]:
     try:
         answer = client.multistatus("REPORT", folder_of(paths[0]), requests.multiget(codec.kind, paths), depth=1)
-    except AnswerTooLarge as error:
+    except (AnswerTooLarge, NotXml) as error:
+        # One object that XML can't carry must not hide the others; it can still be had by itself.
         if len(paths) == 1:
-            yield paths[0], Unreadable(str(error))
+            yield _alone(client, paths[0]) if isinstance(error, NotXml) else (paths[0], Unreadable(str(error)))
             return
         middle = len(paths) // 2
         yield from _batch(client, codec, paths[:middle])
@@ -140,6 +141,11 @@ def _batch(client: DavClient, codec: Codec, paths: Sequence[str]) -> Iterator[An
         raise not_dav(answer)
     asked = frozenset(paths)
     yield from (stored for stored in _stored(answer, codec) if stored.path in asked)
+
+
+def _alone(client: DavClient, path: str) -> Answered:
+    stored = one(client, path)
+    return stored or (path, Unreadable("The server can neither show the object nor say that it is not there."))
 
 
 def _stored(answer: Multistatus, codec: Codec) -> Iterator[Stored]:
@@ -170,6 +176,12 @@ def revision_of(client: DavClient, path: str) -> str | None:
             return None
         raise not_dav(answer)
     return next((each.etag for each in answer.resources if each.status == 200), None)
+
+
+def is_there(client: DavClient, folder: str) -> bool:
+    """Whether a collection exists."""
+    answer = client.multistatus("PROPFIND", folder, requests.ETAGS, depth=0)
+    return not (isinstance(answer, Answer) and answer.status in (404, 410))
 
 
 def parsed(codec: Codec, stored: Stored) -> Parsed | Unreadable | None:

@@ -22,7 +22,7 @@ from syncapp.items import Item, Kind
 from syncapp.nextcloud import reading
 from syncapp.nextcloud.codecs import CODECS, Parsed
 from syncapp.nextcloud.dav import REQUEST_SECONDS, Answer, DavClient
-from syncapp.nextcloud.homes import NEXTCLOUD_ROOT, Home, Listing, discover, list_collections, not_dav
+from syncapp.nextcloud.homes import NEXTCLOUD_ROOT, Home, Listing, find_home, forget_homes, list_collections, not_dav
 from syncapp.side import (
     AlreadyThere,
     ChangedMeanwhile,
@@ -51,6 +51,8 @@ WRITES_AT_ONCE = 2
 """What one user's connection gains by, and what a server bears (docs/server-behaviour.md#section-3)."""
 LOCK_WAITS = (0.05, 0.1, 0.2, 0.4, 0.8)
 
+# What servers answer to a second object with the same UID; Nextcloud's 500 speaks of one in the trash bin.
+_CLASHES = frozenset({400, 403, 409, 412, 500})
 _WHOLE_CALL = (Throttled, Unreachable, NotAllowed, LoginFailed, NoMailbox)
 _Task = TypeVar("_Task")
 
@@ -103,14 +105,21 @@ class NextcloudSide:
     def _home(self) -> Home:
         root = self._account.root
         below = urlsplit(self._account.server).path.rstrip("/")
-        return discover(self._client, self._codec, below + root if root else "")
+        return find_home(self._client, self._codec, below + root if root else "", self._account.login)
 
     @cached_property
     def _bin(self) -> str:
         return self._listing().bin
 
     def _listing(self) -> Listing:
-        return list_collections(self._client, self._codec, self._home, self._account.folder)
+        try:
+            listing = list_collections(self._client, self._codec, self._home, self._account.folder)
+        except NoMailbox:
+            forget_homes(self._client, self._account.login)
+            raise
+        # Whoever looks first, as every run does, spares ``_bin`` its own request.
+        self.__dict__["_bin"] = listing.bin
+        return listing
 
     def epoch(self) -> str:
         """The server and the account on it."""
@@ -202,9 +211,9 @@ class NextcloudSide:
             return Written(path, answer.etag)
         if answer.status == 412 and reading.revision_of(self._client, path) is not None:
             raise AlreadyThere("There is an object of this name.", path)
-        if answer.status in (404, 410):
+        if answer.status in (404, 409, 410) and not reading.is_there(self._client, creation.folder):
             raise Gone("The calendar or address book does not exist any more.")
-        if other := self._uid_clash(creation.folder, creation.uid, path):
+        if answer.status in _CLASHES and (other := self._uid_clash(creation.folder, creation.uid, path)):
             raise AlreadyThere("There is an object with this UID, perhaps in the trash bin.", other)
         raise refusal(answer, self._codec.limit)
 
@@ -316,8 +325,6 @@ class NextcloudSide:
 
         if len(tasks) < 2:
             return [one(each) for each in tasks]
-        # Found out before threads would do so at the same time.
-        _ = self._bin
         if self._pool is None:
             self._pool = ThreadPoolExecutor(WRITES_AT_ONCE, thread_name_prefix="dav")
         return list(self._pool.map(one, tasks))

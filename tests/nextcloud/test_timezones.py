@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import icalendar
@@ -38,7 +39,7 @@ def definition(text: bytes) -> Component:
 @pytest.mark.parametrize("zone", ZONES)
 @pytest.mark.parametrize("since", [1985, 2024])
 def test_a_definition_gives_the_offsets_of_the_zone_database(zone: str, since: int) -> None:
-    component = icalendar.Timezone.from_ical(vtimezone(zone, since))
+    component: Any = icalendar.Timezone.from_ical(vtimezone(zone, since))
     theirs, ours = component.to_tz(), ZoneInfo(zone)
     at = datetime(since, 1, 1, tzinfo=UTC)
     while at.year < 2037:

@@ -1,0 +1,212 @@
+"""The DAV client against servers that no honest one is like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from syncapp.items import Kind
+from syncapp.nextcloud import dav, requests
+from syncapp.nextcloud.dav import Answer, DavClient, Multistatus, path_of, plain_etag
+from syncapp.nextcloud.side import Account, NextcloudSide
+from syncapp.side import Gone, Throttled, Unreachable, Unreadable
+
+Respond = Callable[[httpx.Request], httpx.Response]
+
+
+def client(respond: Respond) -> DavClient:
+    return DavClient("https://cloud.example", "anna", "secret", httpx.MockTransport(respond))
+
+
+def multistatus(*responses: str, token: str = "") -> httpx.Response:
+    body = (
+        f'<d:multistatus xmlns:d="DAV:" xmlns:c="{dav.CALDAV}">{"".join(responses)}<d:sync-token>{token}</d:sync-token>'
+    )
+    return httpx.Response(207, content=f"{body}</d:multistatus>".encode())
+
+
+def side_on(respond: Respond) -> NextcloudSide:
+    account = Account("https://cloud.example", "anna", "secret", "c")
+    return NextcloudSide(Kind.EVENT, account, transport=httpx.MockTransport(respond))
+
+
+def found(path: str, etag: str = '"1"', data: str = "") -> str:
+    content = f"<c:calendar-data>{data}</c:calendar-data>" if data else ""
+    return (
+        f"<d:response><d:href>{path}</d:href><d:propstat><d:prop><d:getetag>{etag}</d:getetag>{content}</d:prop>"
+        "<d:status>HTTP/1.1 200 OK</d:status></d:propstat></d:response>"
+    )
+
+
+def status(path: str, line: str) -> str:
+    return f"<d:response><d:href>{path}</d:href><d:status>HTTP/1.1 {line}</d:status></d:response>"
+
+
+def test_redirects_are_followed_within_the_server() -> None:
+    def respond(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/.well-known/caldav":
+            return httpx.Response(301, headers={"Location": "/remote.php/dav/"})
+        assert request.method == "PROPFIND"
+        assert request.content == b"<x/>"
+        return multistatus(found(request.url.path))
+
+    answer = client(respond).multistatus("PROPFIND", "/.well-known/caldav", "<x/>")
+    assert isinstance(answer, Multistatus)
+    assert answer.resources[0].path == "/remote.php/dav/"
+
+
+@pytest.mark.parametrize("location", ["https://evil.example/", "http://cloud.example/", "//evil.example/x"])
+def test_a_redirect_to_elsewhere_gets_no_password(location: str) -> None:
+    asked: list[str] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.host)
+        return httpx.Response(302, headers={"Location": location})
+
+    with pytest.raises(Unreachable, match="another address"):
+        client(respond).request("PROPFIND", "/")
+    assert asked == ["cloud.example"]
+
+
+def test_endless_redirects_end() -> None:
+    with pytest.raises(Unreachable, match="in circles"):
+        client(lambda request: httpx.Response(302, headers={"Location": "/again"})).request("GET", "/")
+
+
+def test_a_write_follows_no_redirect() -> None:
+    answer = client(lambda request: httpx.Response(302, headers={"Location": "/b"})).request("PUT", "/a", b"x")
+    assert answer.status == 302
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "MOVE"])
+def test_every_write_asks_for_silence(method: str) -> None:
+    def respond(request: httpx.Request) -> httpx.Response:
+        assert request.headers["x-nc-scheduling"] == "false"
+        assert request.headers["Schedule-Reply"] == "F"
+        assert request.headers["Accept-Encoding"] == "identity"
+        return httpx.Response(204)
+
+    assert client(respond).request(method, "/a").status == 204
+
+
+def test_entities_are_not_expanded() -> None:
+    bomb = (
+        '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;"><!ENTITY c SYSTEM "file:///etc/passwd">]>'
+        '<d:multistatus xmlns:d="DAV:"><d:response><d:href>/x</d:href><d:propstat><d:prop>'
+        "<d:getetag>&b;&c;</d:getetag></d:prop><d:status>HTTP/1.1 200 OK</d:status></d:propstat></d:response>"
+        "</d:multistatus>"
+    )
+    answer = client(lambda request: httpx.Response(207, content=bomb.encode())).multistatus("PROPFIND", "/", "")
+    assert isinstance(answer, Multistatus)
+    assert answer.resources[0].etag == ""
+
+
+@pytest.mark.parametrize("body", [b"", b"hello", b"<html/>", b'<d:multistatus xmlns:d="DAV:"><d:resp'])
+def test_a_multistatus_that_is_none_is_no_answer(body: bytes) -> None:
+    with pytest.raises(Unreachable, match="no XML that we can read"):
+        client(lambda request: httpx.Response(207, content=body)).multistatus("PROPFIND", "/", "")
+
+
+PATHS = [f"/c/{number}.ics" for number in range(10)]
+
+
+def test_too_large_an_answer_is_cut_and_asked_for_in_halves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dav, "MAX_ANSWER", 2000)
+    event = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nDTSTART:20260101T000000Z\nEND:VEVENT\nEND:VCALENDAR\n"
+    sizes: list[int] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        paths = [
+            path for path in (f"/c/{number}.ics" for number in range(10)) if f">{path}<".encode() in request.content
+        ]
+        sizes.append(len(paths))
+        huge = "X" * 3000
+        return multistatus(*(found(path, data=huge if path == "/c/7.ics" else event) for path in paths))
+
+    side = side_on(respond)
+    side.__dict__["_bin"] = ""
+    objects = side.read(PATHS)
+    assert len(objects) == 10
+    assert [path for path, each in objects.items() if isinstance(each, Unreadable)] == ["/c/7.ics"]
+    assert sizes[0] == 10
+
+
+def test_pages_are_followed_and_the_last_word_counts() -> None:
+    pages = {
+        "": multistatus(
+            found("/c/1.ics"), found("/c/2.ics", '"a"'), status("/c/", "507 Insufficient Storage"), token="p1"
+        ),
+        "p1": multistatus(
+            found("/c/2.ics", 'W/"b-gzip"'), status("/c/1.ics", "404 Not Found"), found("/c/"), token="p2"
+        ),
+    }
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        return next(
+            page for token, page in pages.items() if f"<d:sync-token>{token}</d:sync-token>".encode() in request.content
+        )
+
+    side = side_on(respond)
+    changes = side.changes("/c/", None)
+    assert [(each.id, each.revision) for each in changes.changed] == [("/c/2.ics", "b")]
+    assert (changes.gone, changes.token, changes.full, changes.more) == (("/c/1.ics",), "p2", True, False)
+
+
+def test_a_server_that_always_has_more_is_left() -> None:
+    side = side_on(lambda request: multistatus(status("/c/", "507 X"), token="same"))
+    with pytest.raises(Unreachable, match="again and again"):
+        side.changes("/c/", "same")
+
+
+def test_a_calendar_that_is_gone_is_gone() -> None:
+    side = side_on(lambda request: httpx.Response(404))
+    with pytest.raises(Gone):
+        side.changes("/c/", None)
+
+
+def test_a_server_that_asks_for_rest_gets_it() -> None:
+    with pytest.raises(Throttled) as caught:
+        client(lambda request: httpx.Response(503, headers={"Retry-After": "120"})).request("GET", "/")
+    assert (caught.value.seconds, caught.value.whole_server) == (120.0, True)
+
+
+@pytest.mark.parametrize(
+    ("etag", "plain"), [('"a"', "a"), ('W/"a"', "a"), ('"a-gzip"', "a"), ('W/"a-gzip"', "a"), ("", ""), ("a", "a")]
+)
+def test_etags_are_compared_without_what_compression_leaves(etag: str, plain: str) -> None:
+    assert plain_etag(etag) == plain
+
+
+@pytest.mark.parametrize(
+    ("href", "path"),
+    [
+        ("/dav/a%40b/c%20d/", "/dav/a@b/c%20d/"),
+        ("/dav/a@b/c d/", "/dav/a@b/c%20d/"),
+        ("https://cloud.example/dav/%C3%A4.ics", "/dav/%C3%A4.ics"),
+        ("/dav/ä.ics", "/dav/%C3%A4.ics"),
+    ],
+)
+def test_a_path_has_one_spelling(href: str, path: str) -> None:
+    assert path_of(href) == path
+
+
+def test_what_a_server_says_is_heard() -> None:
+    inner = '<d:valid-sync-token/><s:message xmlns:s="http://sabredav.org/ns">No  way</s:message>'
+    body = f'<d:error xmlns:d="DAV:">{inner}</d:error>'.encode()
+    assert Answer(403, body, {}, "/").error == (frozenset({"error", "valid-sync-token", "message"}), "No way")
+    assert Answer(403, b"<broken", {}, "/").error == (frozenset(), "")
+
+
+def test_bodies_carry_hostile_names_safely() -> None:
+    nasty = "</d:href>&\"'<x>"
+    for body in (
+        requests.multiget(Kind.EVENT, [nasty]),
+        requests.by_uid(Kind.EVENT, [nasty]),
+        requests.by_uid(Kind.CONTACT, [nasty]),
+        requests.sync_collection(nasty),
+    ):
+        root = dav.read_xml(body.encode())
+        assert root is not None
+        assert nasty in "".join(map(str, root.itertext()))
