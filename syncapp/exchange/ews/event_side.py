@@ -19,7 +19,7 @@ from syncapp.items import Item
 from syncapp.items.elements import EXCEPTIONS, elements
 from syncapp.items.event import Event
 from syncapp.items.values import Kind, moment_key
-from syncapp.side import ChangedMeanwhile, Creation, Gone, SideError, Update, WriteResult, Written
+from syncapp.side import ChangedMeanwhile, Creation, Gone, SideError, Unreadable, Update, WriteResult, Written
 
 _TIME_FIELDS = frozenset({"start", "end", "recurrence"})
 _Failures = dict[str, SideError]
@@ -191,9 +191,17 @@ class EwsEventSide(EwsSide):
 
     def _load_again(self, ids: Sequence[str]) -> Mapping[str, Native | SideError]:
         try:
-            return self._load(ids)
+            return {id: self._readable(each) for id, each in self._load(ids).items()}
         except SideError as problem:
             return dict.fromkeys(ids, problem)
+
+    def _readable(self, native: Native | SideError) -> Native | SideError:
+        if isinstance(native, Native):
+            try:
+                self._item(native)
+            except Unreadable as problem:
+                return problem
+        return native
 
     def _with_exceptions(
         self,

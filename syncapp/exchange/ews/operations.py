@@ -142,8 +142,11 @@ def get_items(connection: Connection, ids: Sequence[Element], paths: Sequence[El
         body = t("BodyType", "Text") if paths else None
         properties = t("AdditionalProperties", *_copies(paths)) if paths else None
         shape = m("ItemShape", t("BaseShape", "IdOnly"), body, properties)
-        messages = connection.ask(m("GetItem", shape, m("ItemIds", *batch)))
-        found += _answers(messages, len(batch), _first_in("Items"))
+        request = m("GetItem", shape, m("ItemIds", *batch))
+        try:
+            found += _answers(connection.ask(request), len(batch), _first_in("Items"))
+        except Refused as problem:
+            raise not_understood(problem) from None
     return found
 
 
