@@ -113,13 +113,18 @@ class NextcloudSide:
 
     def _listing(self) -> Listing:
         try:
-            listing = list_collections(self._client, self._codec, self._home, self._account.folder)
-        except NoMailbox:
+            listing = self._listed()
+        except (NoMailbox, NotAllowed):
+            # What was remembered may be out of date: the login may stand for another account by now.
             forget_homes(self._client, self._account.login)
-            raise
+            self.__dict__.pop("_home", None)
+            listing = self._listed()
         # Whoever looks first, as every run does, spares ``_bin`` its own request.
         self.__dict__["_bin"] = listing.bin
         return listing
+
+    def _listed(self) -> Listing:
+        return list_collections(self._client, self._codec, self._home, self._account.folder)
 
     def epoch(self) -> str:
         """The server and the account on it."""

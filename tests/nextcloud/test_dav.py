@@ -7,11 +7,11 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from syncapp.items import Kind
+from syncapp.items import Event, Kind
 from syncapp.nextcloud import dav, requests
 from syncapp.nextcloud.dav import Answer, DavClient, Multistatus, path_of, plain_etag
 from syncapp.nextcloud.side import Account, NextcloudSide
-from syncapp.side import Gone, Throttled, Unreachable, Unreadable
+from syncapp.side import Gone, Object, Throttled, Unreachable, Unreadable
 
 Respond = Callable[[httpx.Request], httpx.Response]
 
@@ -131,6 +131,26 @@ def test_too_large_an_answer_is_cut_and_asked_for_in_halves(monkeypatch: pytest.
     assert len(objects) == 10
     assert [path for path, each in objects.items() if isinstance(each, Unreadable)] == ["/c/7.ics"]
     assert sizes[0] == 10
+
+
+def test_an_object_that_xml_can_not_carry_hides_no_other() -> None:
+    event = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nDTSTART:20260101T000000Z\nSUMMARY:{}\nEND:VEVENT\nEND:VCALENDAR\n"
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            assert request.url.path == "/c/7.ics"
+            return httpx.Response(200, content=event.format("a\x0bb").encode(), headers={"ETag": '"7"'})
+        paths = [path for path in PATHS if f">{path}<".encode() in request.content]
+        return multistatus(*(found(path, data=event.format("\x0b" * (path == "/c/7.ics"))) for path in paths))
+
+    side = side_on(respond)
+    side.__dict__["_bin"] = ""
+    objects = side.read(PATHS)
+    assert set(objects) == set(PATHS)
+    broken = objects["/c/7.ics"]
+    assert isinstance(broken, Object)
+    assert isinstance(broken.item, Event)
+    assert (broken.revision, broken.item.title) == ("7", "a\x0bb")
 
 
 def test_pages_are_followed_and_the_last_word_counts() -> None:

@@ -16,6 +16,7 @@ from syncapp.side import (
     AlreadyThere,
     Creation,
     Deletion,
+    Gone,
     LoginFailed,
     NotAllowed,
     Refused,
@@ -82,6 +83,28 @@ def test_connections_and_cookies_are_kept(open_side: OpenSide, control: Nextclou
     control.clear_traffic()
     create(side, CALENDAR, samples.plain(Kind.EVENT))
     assert all(each["cookies_kept"] for each in control.traffic())
+
+
+def test_a_quiet_account_costs_one_request(open_side: OpenSide, control: NextcloudControl) -> None:
+    open_side().look([CALENDAR])
+    side = open_side()
+    control.clear_traffic()
+    assert set(side.look([CALENDAR])) == {CALENDAR}
+    assert [each["method"] for each in control.traffic()] == ["PROPFIND"]
+
+
+def test_whoever_moved_is_looked_for_anew(open_side: OpenSide, control: NextcloudControl) -> None:
+    open_side().folders()
+    control.delete_user(UID)
+    control.create_user("anna-new", PASSWORD, login=LOGIN, email="anna@lab.example", display_name="Anna Berg")
+    assert [each.id for each in open_side().folders()] == ["/remote.php/dav/calendars/anna-new/personal/"]
+
+
+def test_a_create_in_a_folder_that_is_gone(open_side: OpenSide) -> None:
+    side = open_side()
+    task = replace(creation(side), folder=CALENDAR.replace("personal", "gone"))
+    [result] = side.create([task])
+    assert isinstance(result, Gone), repr(result)
 
 
 def test_many_objects_are_read_by_few_requests(open_side: OpenSide, control: NextcloudControl) -> None:
