@@ -215,6 +215,19 @@ def test_guests_get_no_mail(open_side: OpenSide, control: NextcloudControl) -> N
     assert control.mail() == []
 
 
+def test_guests_whom_somebody_else_invited_get_no_mail(open_side: OpenSide, control: NextcloudControl) -> None:
+    people = ("ORGANIZER:mailto:anna@lab.example", "ATTENDEE;PARTSTAT=ACCEPTED:mailto:ben@elsewhere.example")
+    put(control, CALENDAR + "x.ics", vevent("one", *people))
+    assert control.mail() != []
+    control.clear_mail()
+    side = open_side()
+    edit(side, CALENDAR + "x.ics", "Verschoben")
+    written(side.delete([Deletion(CALENDAR + "x.ics", read(side, CALENDAR + "x.ics").revision)])[0])
+    [binned] = side.find([], ["one"])
+    side.restore(binned.id, CALENDAR)
+    assert control.mail() == []
+
+
 # Refusals --------------------------------------------------------------------------------------------------------
 
 
