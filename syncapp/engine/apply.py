@@ -12,7 +12,7 @@ from syncapp.engine import intents
 from syncapp.engine.case import Case
 from syncapp.engine.decide import Decision, Delta, Write, moved
 from syncapp.engine.keeping import bury, keep_history
-from syncapp.engine.resolve import check, end_deletion
+from syncapp.engine.resolve import check, end_deletion, search
 from syncapp.engine.work import Work, title_of
 from syncapp.items.fingerprint import Base
 from syncapp.models import History, Hold, Link, Sent
@@ -72,7 +72,7 @@ def update(work: Work, name: SideName, jobs: Sequence[Updating]) -> None:
             _begin_update(work, name, job)
         Link.objects.put([job.case.link for job in jobs])
     side = work.side(name)
-    work.lease.outlast(side.request_seconds)
+    work.before_write(name, len(jobs))
     results = side.update([Update(job.case.objects[name], job.write.item, job.write.changed) for job in jobs])
     done: list[Updating] = []
     with work.commit():
@@ -217,7 +217,7 @@ def move(work: Work, name: SideName, case: Case, pairing_id: int) -> None:
         case.intent = intents.Move(name)
         Link.objects.put([case.link])
     side, found = work.side(name), case.objects[name]
-    work.lease.outlast(side.request_seconds)
+    work.before_write(name)
     _relocate(work, name, case, pairing_id, lambda: side.move(found.id, found.revision, folder), "moved")
 
 
@@ -226,10 +226,10 @@ def restore(work: Work, name: SideName, case: Case, id: str, pairing_id: int) ->
     folder = work.pairings[pairing_id].folder(name)
     with work.commit():
         case.intent = intents.Move(name)
-        case.link.prefer = name.other
+        case.link.prefer = name.other.value
         Link.objects.put([case.link])
     side = work.side(name)
-    work.lease.outlast(side.request_seconds)
+    work.before_write(name)
     _relocate(work, name, case, pairing_id, lambda: side.restore(id, folder), "restored")
 
 
@@ -282,7 +282,7 @@ def create(work: Work, name: SideName, jobs: Sequence[Creating]) -> None:
             job.case.side(name.other).take_revision(job.case.objects[name.other].revision)
         Link.objects.put([job.case.link for job in jobs])
     side = work.side(name)
-    work.lease.outlast(side.request_seconds)
+    work.before_write(name, len(jobs))
     results = side.create([job.creation for job in jobs])
     done: dict[int, Case] = {}
     final: set[int] = set()
@@ -349,13 +349,13 @@ def delete(work: Work, name: SideName, cases: Sequence[Case]) -> None:
             keep_history(work, case.key, name, [case.objects[name]], History.Reason.DELETED)
         Link.objects.put([case.link for case in cases])
     side = work.side(name)
-    work.lease.outlast(side.request_seconds)
+    work.before_write(name, len(cases))
     results = side.delete([Deletion(case.objects[name].id, case.objects[name].revision) for case in cases])
-    binned = side.read([each.id for each in results if isinstance(each, Written)])
+    binned = _in_bin(work, name, cases, results)
     gone: list[Case] = []
     for case, result in zip(cases, results, strict=True):
         if isinstance(result, Written):
-            if end_deletion(work, case, name, wholes[case.link.pk], [binned.get(result.id)]):
+            if end_deletion(work, case, name, wholes[case.link.pk], binned[case.link.pk]):
                 gone.append(case)
         else:
             with work.commit():
@@ -366,3 +366,21 @@ def delete(work: Work, name: SideName, cases: Sequence[Case]) -> None:
         for case in gone:
             work.journal.note("deleted", case.link, name, count="deleted")
     _raise_first(results)
+
+
+def _in_bin(
+    work: Work, name: SideName, cases: Sequence[Case], results: Sequence[WriteResult]
+) -> Mapping[int, list[Object | SideError]]:
+    """What lies in the bin of objects that were just deleted, by link; asked for by ids where the side doesn't say."""
+    side = work.side(name)
+    ids = {
+        case.link.pk: [result.id] for case, result in zip(cases, results, strict=True) if isinstance(result, Written)
+    }
+    read = side.read([id for pk in ids for id in ids[pk]])
+    unseen = [case for case in cases if case.link.pk in ids and not set(ids[case.link.pk]) & read.keys()]
+    if unseen:
+        hits = search(work, name, [(case.link, case.side(name).uid, True) for case in unseen])
+        ids |= {case.link.pk: [each.id for each in hits[case.link.pk].binned] for case in unseen}
+        found = [id for case in unseen for id in ids[case.link.pk]]
+        read = {**read, **(side.read(found) if found else {})}
+    return {pk: [read[id] for id in of_link if id in read] for pk, of_link in ids.items()}

@@ -46,7 +46,7 @@ def remove_late_copies(work: Work, name: SideName, copies: Sequence[tuple[Link, 
         for _, found, key in copies:
             keep_history(work, key, name, [found], History.Reason.LATE_COPY)
     side = work.side(name)
-    work.lease.outlast(side.request_seconds)
+    work.before_write(name, len(copies))
     results = side.delete([Deletion(found.id, found.revision) for _, found, _ in copies])
     with work.commit():
         for (link, _, _), result in zip(copies, results, strict=True):

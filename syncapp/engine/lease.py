@@ -39,16 +39,16 @@ class Lease:
         """
         self._update(fence=self.fence)
 
-    def renew(self) -> None:
-        """Make the lease last ``seconds`` from now. Raises ``LeaseLost``."""
-        until = self.clock.now() + timedelta(seconds=self.seconds)
+    def renew(self, seconds: float = 0.0) -> None:
+        """Make the lease last its ``seconds`` from now, or as long as is asked for. Raises ``LeaseLost``."""
+        until = self.clock.now() + timedelta(seconds=max(seconds, self.seconds))
         self._update(lease_until=until)
         self.until = until
 
     def outlast(self, seconds: float) -> None:
         """Renew unless the lease lasts ``seconds`` anyway; asked before each remote write. Raises ``LeaseLost``."""
         if self.until is None or self.until < self.clock.now() + timedelta(seconds=seconds):
-            self.renew()
+            self.renew(seconds)
 
     def release(self, due_at: datetime) -> None:
         """Give the enrollment back, due again at ``due_at``. Raises ``LeaseLost``."""

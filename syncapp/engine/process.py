@@ -278,7 +278,8 @@ class _Batch:
         }
         column = f"{name}_uid_digest"
         using = self.work.links().filter(**{f"{column}__in": [digest(uid) for uid in wishes.values() if uid]})
-        used = {link.side(name).uid: link.pk for link in using if link.side(name).there}
+        # A half-link with this UID is no other item: the search finds its object, and the two become one.
+        used = {link.side(name).uid: link.pk for link in using if link.half is None and link.side(name).there}
         for pk, uid in wishes.items():
             if not uid or used.setdefault(uid, pk) != pk:
                 wishes[pk] = "" if name is SideName.EXCHANGE and not uid else str(uuid.uuid4())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from syncapp.engine import intents
 from syncapp.engine.case import Case
@@ -20,6 +21,8 @@ from syncapp.models import History, Link, Sent
 from syncapp.models.link import parse_own_id
 from syncapp.models.pairing import digest
 from syncapp.side import Found, Gone, Object, SideError, SideName, Written
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 def resolve(work: Work, cases: Sequence[Case]) -> list[Case]:
@@ -68,18 +71,28 @@ def check(case: Case, intent: intents.Check) -> bool:
 
 
 def _change(case: Case, intent: intents.Change) -> None:
-    """The answer to an update was lost: settle element by element what was done of it."""
+    """The answer to an update was lost: settle element by element what was done of it.
+
+    What is neither as it was before nor as it was sent was altered by the server or edited by a person, who may have
+    seen what we wrote. It counts as written and changed since, and travels; unless its source was edited again as well,
+    which then wins over what may be no more than the server's version of the value before (rule 17).
+    """
     case.intent = None
-    target = case.objects.get(intent.side)
-    if target is None:
+    source = intent.side.other
+    if intent.side not in case.objects:
         return
     now = case.hashes(intent.side)
-    done = {path for path, value in intent.target.items() if now.get(path) == value}
-    strange = [path for path in intent.target.keys() - done if now.get(path) != intent.before.get(path)]
+    written = {path for path, value in intent.target.items() if now.get(path) == value}
+    strange = {path for path in intent.target.keys() - written if now.get(path) != intent.before.get(path)}
+    if source in case.objects:
+        there = case.hashes(source)
+        edited_again = {path for path in strange if there.get(path) != intent.source.get(path)}
+        if edited_again:
+            case.link.prefer = source.value
+        strange -= edited_again
+    done = written | strange
     _move(case, intent.side, {path: intent.target[path] for path in done})
-    _move(case, intent.side.other, {path: intent.source.get(path) for path in done})
-    if strange:
-        case.link.prefer = intent.side.other
+    _move(case, source, {path: intent.source.get(path) for path in done})
 
 
 def _move(case: Case, name: SideName, delta: Delta) -> None:
@@ -220,20 +233,23 @@ def end_deletion(
 ) -> bool:
     """Judge what lies in the bin after a delete: is it what we had read (rule 13)? If not, restore it; answer False.
 
-    DeleteItem checks no revision: somebody may have edited the object between our read and our delete.
+    DeleteItem checks no revision: somebody may have edited the object between our read and our delete. What history
+    holds already is no edit that would be lost (and a server that alters what it bins is restored from but once).
     """
     side = work.side(name)
     copies = [each for each in binned if isinstance(each, Object) and each.in_bin]
     if not copies or any(work.whole(each) == whole for each in copies):
         return True
-    changed = copies[-1]
+    changed = max(copies, key=lambda each: each.modified or _LONG_AGO)
+    if History.objects.filter(key=case.key, side=name, fingerprint=work.whole(changed)).exists():
+        return True
     with work.commit():
         keep_history(work, case.key, name, [changed], History.Reason.IN_BIN)
         case.intent = intents.Move(name)
         Link.objects.put([case.link])
     pairing = work.pairings.get(case.side(name).pairing_id or 0) or case.pairing
     assert pairing is not None
-    work.lease.outlast(side.request_seconds)
+    work.before_write(name)
     try:
         restored: Written = side.restore(changed.id, pairing.folder(name))
     except Gone:

@@ -25,6 +25,7 @@ BATCH = 50
 """Items per commit and per request."""
 
 _CACHED_OBJECTS = 2000
+_SECONDS_PER_ITEM = 2.0
 
 
 def title_of(item: Item) -> str:
@@ -90,6 +91,10 @@ class Work:
             self.lease.hold()
             yield
             self.journal.flush()
+
+    def before_write(self, name: SideName, items: int = 1) -> None:
+        """Make the lease outlast the longest request, and a batch that goes on as servers do (rule 21)."""
+        self.lease.outlast(self.side(name).request_seconds + items * _SECONDS_PER_ITEM)
 
     def begin_pass(self) -> None:
         """Number the collect that begins now."""
