@@ -12,6 +12,7 @@ from syncapp.engine import intents
 from syncapp.engine.case import Case
 from syncapp.engine.decide import Decision, Delta, Write, moved
 from syncapp.engine.keeping import bury, keep_history
+from syncapp.engine.match import free_id
 from syncapp.engine.resolve import check, end_deletion, search
 from syncapp.engine.work import Work, title_of
 from syncapp.items.fingerprint import Base
@@ -244,6 +245,7 @@ def _relocate(
         case.intent = None
         if isinstance(result, Written):
             side = case.side(name)
+            free_id(work, case.link, name, result.id)
             side.id, side.pairing_id, side.missing, side.lost = result.id, pairing_id, None, False
             if result.revision:
                 side.take_revision(result.revision)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, Value, When
 
 from syncapp.engine.clock import SYSTEM_CLOCK, Clock
 from syncapp.models import Enrollment
@@ -37,12 +37,12 @@ class Lease:
 
         Writing the row, not only reading it, is what locks it until the commit.
         """
-        self._update(fence=self.fence)
+        self.put(fence=self.fence)
 
     def renew(self, seconds: float = 0.0) -> None:
         """Make the lease last its ``seconds`` from now, or as long as is asked for. Raises ``LeaseLost``."""
         until = self.clock.now() + timedelta(seconds=max(seconds, self.seconds))
-        self._update(lease_until=until)
+        self.put(lease_until=until)
         self.until = until
 
     def outlast(self, seconds: float) -> None:
@@ -50,11 +50,17 @@ class Lease:
         if self.until is None or self.until < self.clock.now() + timedelta(seconds=seconds):
             self.renew(seconds)
 
-    def release(self, due_at: datetime) -> None:
-        """Give the enrollment back, due again at ``due_at``. Raises ``LeaseLost``."""
-        self._update(lease_owner="", lease_until=None, due_at=due_at)
+    def release(self, due_at: datetime, *, put_off: datetime | None = None) -> None:
+        """Give the enrollment back, due again at ``due_at``. Raises ``LeaseLost``.
 
-    def _update(self, **values: object) -> None:
+        ``put_off`` is the due time that stood there during the work: an earlier one that is found in its place is
+        somebody's wish for another look, and stays.
+        """
+        wished = [] if put_off is None else [When(due_at__lt=put_off, then=F("due_at"))]
+        self.put(lease_owner="", lease_until=None, due_at=Case(*wished, default=Value(due_at)))
+
+    def put(self, **values: object) -> None:
+        """Write columns of the enrollment as long as the lease is ours. Raises ``LeaseLost``."""
         ours = Enrollment.objects.filter(pk=self.enrollment_id, fence=self.fence, lease_owner=self.owner)
         if not ours.update(**values):
             raise LeaseLost(f"enrollment {self.enrollment_id} is no longer served by {self.owner}")

@@ -19,6 +19,7 @@ from syncapp.items import Event, Item
 from syncapp.items.elements import contact_handles, contact_name, content_key
 from syncapp.models import Link, Sent
 from syncapp.models.link import parse_own_id
+from syncapp.models.pairing import digest
 from syncapp.side import Object, SideError, SideName
 
 _CONTENT_BYTES = 8
@@ -221,6 +222,24 @@ def relink(work: Work, link: Link, new: Link, name: SideName, nonce: bytes | Non
     Link.objects.put([link])
     link.mark()
     work.journal.note("relinked", link, name)
+
+
+def free_id(work: Work, link: Link, name: SideName, id: str) -> None:
+    """``id`` is now the id of ``link``'s object, whatever else was known under it: hrefs are used again. In a transaction.
+
+    A half-link was the same object, not yet recognised; a complete link's object must have gone before.
+    """
+    column = f"{name}_digest"
+    for other in work.links().filter(**{column: digest(id)}).exclude(pk=link.pk):
+        if other.half is not None:
+            Link.objects.filter(pk=other.pk).delete()
+            work.swallowed.add(other.pk)
+            continue
+        side = other.side(name)
+        side.id, side.revision = "", ""
+        side.missing = side.missing or work.passes
+        Link.objects.put([other])
+        other.mark()
 
 
 def _sent_bases(link: Link, nonce: bytes | None) -> tuple[bytes, bytes, bytes] | None:

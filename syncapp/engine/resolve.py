@@ -14,7 +14,7 @@ from syncapp.engine import intents
 from syncapp.engine.case import Case
 from syncapp.engine.decide import Delta, moved
 from syncapp.engine.keeping import bury, keep_history
-from syncapp.engine.match import relink
+from syncapp.engine.match import free_id, relink
 from syncapp.engine.work import Work
 from syncapp.items.fingerprint import Base
 from syncapp.models import History, Link, Sent
@@ -74,8 +74,8 @@ def _change(case: Case, intent: intents.Change) -> None:
     """The answer to an update was lost: settle element by element what was done of it.
 
     What is neither as it was before nor as it was sent was altered by the server or edited by a person, who may have
-    seen what we wrote. It counts as written and changed since, and travels; unless its source was edited again as well,
-    which then wins over what may be no more than the server's version of the value before (rule 17).
+    seen what we wrote. It counts as written and changed since, and travels; but where its source was or will be edited
+    again, that wins over what may be no more than the server's version of the value before (rule 17).
     """
     case.intent = None
     source = intent.side.other
@@ -84,13 +84,10 @@ def _change(case: Case, intent: intents.Change) -> None:
     now = case.hashes(intent.side)
     written = {path for path, value in intent.target.items() if now.get(path) == value}
     strange = {path for path in intent.target.keys() - written if now.get(path) != intent.before.get(path)}
-    if source in case.objects:
-        there = case.hashes(source)
-        edited_again = {path for path in strange if there.get(path) != intent.source.get(path)}
-        if edited_again:
-            case.link.prefer = source.value
-        strange -= edited_again
-    done = written | strange
+    if strange:
+        case.link.prefer = source.value
+    there = case.hashes(source) if source in case.objects else intent.source
+    done = written | {path for path in strange if there.get(path) == intent.source.get(path)}
     _move(case, intent.side, {path: intent.target[path] for path in done})
     _move(case, source, {path: intent.source.get(path) for path in done})
 
@@ -256,6 +253,7 @@ def end_deletion(
         return True
     with work.commit():
         there = case.side(name)
+        free_id(work, case.link, name, restored.id)
         there.id, there.missing, there.lost = restored.id, None, False
         there.pairing_id = pairing.pk
         case.intent = None
