@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from syncapp.items import Event, Item, Kind
 from syncapp.items.elements import elements
 from syncapp.items.values import moment_key
+from syncapp.side import SideName
 from tests.engine.people import Act
 from tests.engine.server import Stored
 
@@ -47,6 +48,8 @@ def words(item: Item) -> frozenset[str]:
 class Model:
     """What people did so far. ``in_step`` is set from outside: both sides are known to be the same just now."""
 
+    living: Callable[[SideName], Iterable[Item]] = lambda _side: ()
+    """What stands on a side now: looked at only to see whether a person took up a copy that is one too many."""
     in_step: bool = False
     touched: dict[str, set[str]] = field(default_factory=dict)
     """Tag → what people have done with it since both sides were in step."""
@@ -72,6 +75,8 @@ class Model:
         self.touched.setdefault(tag, set()).add(act.verb)
         if act.before is not None and _nameless(act):
             self._excuse(tag)
+        if act.verb in ("edit", "move"):
+            self._excuse_taken_up(act.side, tag)
         getattr(self, f"_{act.verb}")(tag, before, after)
         self.in_step = False
 
@@ -83,6 +88,12 @@ class Model:
         done = self.touched[tag]
         if "restore" in done or ("move" in done and len(done) > 1):
             self.copies[tag] = max(self.copies[tag], 2)
+            self.torn.add(tag)
+
+    def _excuse_taken_up(self, side: SideName, tag: str) -> None:
+        """A late copy of ours that a person edited before we could remove it is theirs, and stays."""
+        if Counter(map(tag_of, self.living(side)))[tag] > self.copies[tag]:
+            self.copies[tag] += 1
             self.torn.add(tag)
 
     def _create(self, tag: str, _before: frozenset[str], after: frozenset[str]) -> None:

@@ -113,6 +113,7 @@ class Player:
     def __post_init__(self) -> None:
         Enrollment.objects.all().delete()
         self.town = Town((self.kind,))
+        self.model.living = lambda name: [each.item for each in self.town.world.server(name).living()]
         for name in SideName:
             self.town.person(name).listeners.append(self.model.listen)
             self.town.person(name).listeners.append(

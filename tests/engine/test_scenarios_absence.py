@@ -49,6 +49,38 @@ def test_it_does_not_take_a_move_between_two_collects_for_a_deletion(town: Town,
     assert town.both() == ["Anlass", "Anlass", "Budget"]
 
 
+def test_a_contact_that_moves_after_the_collect_is_not_taken_for_a_deletion(town: Town) -> None:
+    """Rule 1: made by a person in Exchange it has no id that stays, so that no search can find it."""
+    town.outlook.create(town.folder(EXCHANGE, CONTACT), contact("Bob"))
+    made = town.outlook.create(town.folder(EXCHANGE, CONTACT), contact("Anna"))
+    town.settle()
+    card = town.find(NEXTCLOUD, "Anna", CONTACT)
+    town.phone.edit(card.id, lambda item: item, extra="X-SPOUSE:Bob")
+    town.world.wire.at(
+        "read",
+        When.BEFORE,
+        lambda: town.outlook.move(made.id, town.folder(EXCHANGE, CONTACT, 2)),
+        side=EXCHANGE,
+    )
+    town.sync()
+    town.settle()
+    assert town.both(CONTACT) == ["Anna", "Bob"]
+    assert town.find(NEXTCLOUD, "Anna", CONTACT).extra == "X-SPOUSE:Bob"
+
+
+def test_a_contact_that_moved_in_exchange_keeps_what_exchange_cannot_hold(town: Town) -> None:
+    """Rule 2 and invariant 4: it is recognised by its content, because it has no id that stays."""
+    town.outlook.create(town.folder(EXCHANGE, CONTACT), contact("Bob"))
+    made = town.outlook.create(town.folder(EXCHANGE, CONTACT), contact("Anna"))
+    town.settle()
+    town.phone.edit(town.find(NEXTCLOUD, "Anna", CONTACT).id, lambda item: item, extra="X-SPOUSE:Bob")
+    town.settle()
+    town.outlook.move(made.id, town.folder(EXCHANGE, CONTACT, 2))
+    town.settle()
+    moved = town.find(NEXTCLOUD, "Anna", CONTACT)
+    assert (moved.folder, moved.extra) == (town.folder(NEXTCLOUD, CONTACT, 2), "X-SPOUSE:Bob")
+
+
 @BOTH_WAYS
 def test_moved_here_and_edited_there_stays_one_item(town: Town, here: SideName) -> None:
     """Rule 2: links belong to the enrollment."""

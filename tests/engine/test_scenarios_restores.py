@@ -39,6 +39,24 @@ def test_an_edit_during_a_run_is_never_forgotten(town: Town, here: SideName, nam
     assert town.event(here.other, "Haushalt").location == "Raum 2"
 
 
+def test_what_is_marked_during_a_run_is_worked_on_again(town: Town) -> None:
+    """Rule 20: dirt is cleared only if it is still what was read; an admin's approval marks links at any time."""
+    made = town.outlook.create(town.folder(EXCHANGE), event("Budget"))
+    town.settle()
+    town.outlook.edit(made.id, titled("Haushalt"))
+    marked_at: list[int] = []
+
+    def mark() -> None:
+        Link.objects.get().mark()
+        marked_at.append(len(town.world.wire.calls))
+
+    town.world.wire.at("update", When.AFTER, mark, side=NEXTCLOUD)
+    town.sync()
+    town.sync()
+    assert [call for call in town.world.wire.named("read", marked_at[0], EXCHANGE) if made.id in call.ids]
+    assert Link.objects.get().dirty == 0
+
+
 @BOTH_WAYS
 @pytest.mark.parametrize("name", ["look", "read", "create", "update", "delete"])
 @pytest.mark.parametrize("when", [When.BEFORE, When.AFTER])
