@@ -225,7 +225,7 @@ def relink(work: Work, link: Link, new: Link, name: SideName, nonce: bytes | Non
 
 
 def free_id(work: Work, link: Link, name: SideName, id: str) -> None:
-    """``id`` is now the id of ``link``'s object, whatever else was known under it: hrefs are used again. In a transaction.
+    """``id`` is ``link``'s object now, whatever was known under it before: hrefs are used again. In a transaction.
 
     A half-link was the same object, not yet recognised; a complete link's object must have gone before.
     """
