@@ -74,7 +74,8 @@ def _sync(work: Work, full: bool) -> bool:
     if work.has_holds:
         with work.commit():
             report_holds(work)
-    return not done or work.waiting
+    # What waits for a folder that is missing can't be helped by trying again at once.
+    return not done or (work.waiting and not work.broken)
 
 
 def _end_first_contact(work: Work) -> None:
