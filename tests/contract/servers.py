@@ -98,10 +98,12 @@ _BOOK = (
 )
 
 
-def make_collections(url: str, calendars: dict[str, str], books: dict[str, str]) -> None:
-    """Create calendars and address books: names by path."""
+def make_collections(
+    url: str, calendars: dict[str, str], books: dict[str, str], login: tuple[str, str] = (LOGIN, PASSWORD)
+) -> None:
+    """Create calendars and address books: names by path. Those that are there stay as they are."""
     headers = {"Content-Type": "application/xml; charset=utf-8"}
-    with httpx.Client(base_url=url, auth=(LOGIN, PASSWORD), trust_env=False, headers=headers) as client:
+    with httpx.Client(base_url=url, auth=login, trust_env=False, headers=headers) as client:
         for method, body, wanted in (("MKCALENDAR", _CALENDAR, calendars), ("MKCOL", _BOOK, books)):
             for path, name in wanted.items():
                 answer = client.request(method, path, content=body.format(name=name).encode())
