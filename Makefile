@@ -19,7 +19,7 @@ demo: install
 	@$(PY) manage.py demo $(ARGS)
 
 test: install
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n auto --dist worksteal $(ARGS)
 
 test-browser: install
 	@$(PY) -m pytest tests/browser $(ARGS)

@@ -75,8 +75,8 @@ class Object:
     ``source`` is the native object, needed to patch it and kept in history (``Side.pack``). ``whole`` is the content of
     the whole object, fields that the other side can't hold included and what a server touches by itself (times of
     modification, change keys) left out: equal means that nobody changed anything. ``own_id`` is the id that we gave it
-    when we created it ("" if we did not); on Nextcloud that is the last part of its href. ``modified`` is the server's time
-    of the last modification if it is known; it settles conflicts in pairings where the latest wins, and nothing else.
+    when we created it ("" if we did not); on Nextcloud that is the last part of its href. ``modified`` is the server's
+    time of the last modification if it is known; it settles conflicts in pairings where the latest wins, nothing else.
     """
 
     id: str

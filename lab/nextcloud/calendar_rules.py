@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 
-from dateutil.rrule import rrulestr  # type: ignore[import-untyped]
+from dateutil.rrule import rrulestr
 
 from lab.nextcloud.lines import BrokenText, Component, fold, parse, unfold
 from lab.nextcloud.wire import Refusal, broken, forbidden, unsupported
