@@ -90,9 +90,9 @@ def _collect_side(work: Work, name: SideName, full: bool, missed: Collection[str
         try:
             if look is None:
                 raise Gone("The folder does not exist any more.")
-            if not full and look.token and look.token == pairing.look(name) and pairing.token(name):
-                continue
-            _Folder(work, side, pairing, full).collect(look.token or "")
+            unmoved = look.token and look.token == pairing.look(name) and pairing.token(name)
+            if full or not unmoved:
+                _Folder(work, side, pairing, full).collect(look.token or "")
         except Gone:
             _report_missing(work, pairing, name)
             continue
