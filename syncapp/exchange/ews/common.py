@@ -12,6 +12,7 @@ from typing import Any
 
 from syncapp.exchange.ews import operations
 from syncapp.exchange.ews.connection import Connection
+from syncapp.exchange.ews.errors import SearchRefused
 from syncapp.exchange.ews.native import (
     OWN_ID_NAME,
     UID_NAME,
@@ -213,21 +214,34 @@ class EwsSide(ABC):
         )
 
     def find(self, own_ids: Collection[str], uids: Collection[str]) -> list[Found]:
-        """One search over all folders and the bin for each hundred ids."""
+        """One search over all folders and the bin for each hundred ids; where the server can't search, a listing."""
         terms = [_own_id_term(each) for each in own_ids if each] + [self._uid_term(each) for each in uids if each]
+        if self.kind not in self.connection.lists_to_find:
+            try:
+                return self._search(terms)
+            except SearchRefused:
+                self.connection.lists_to_find.add(self.kind)
+        wanted_links = frozenset(own_ids) - {""}
+        wanted_uids = frozenset(uids) - {""}
+        return [
+            each
+            for each in self._matching(None)
+            if each.uid in wanted_uids or not wanted_links.isdisjoint((each.own_id, each.own_id.partition(".")[0]))
+        ]
+
+    def _search(self, terms: Sequence[Element]) -> list[Found]:
         found: dict[str, Found] = {}
-        folders = [each.id for each in (self._known_folders or self.folders())] + [self._folder_id(_BIN)]
         for at in range(0, len(terms), _FIND_TERMS):
             some = terms[at : at + _FIND_TERMS]
-            restriction = t("Or", *some) if len(some) > 1 else some[0]
-            elements = operations.find_items(
-                self.connection, list(map(operations.folder_id, folders)), restriction, self._found_paths()
-            )
-            found |= {each.id: each for each in map(self._found, elements) if each}
+            found |= {each.id: each for each in self._matching(t("Or", *some) if len(some) > 1 else some[0])}
         return list(found.values())
 
-    def _found_paths(self) -> list[Element]:
-        return found_paths()
+    def _matching(self, restriction: Element | None) -> list[Found]:
+        folders = [each.id for each in (self._known_folders or self.folders())] + [self._folder_id(_BIN)]
+        elements = operations.find_items(
+            self.connection, list(map(operations.folder_id, folders)), restriction, found_paths()
+        )
+        return [each for each in map(self._found, elements) if each]
 
     def _found(self, element: Element) -> Found | None:
         if local(element) != ITEM_TYPE[self.kind]:

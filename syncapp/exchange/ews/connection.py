@@ -30,6 +30,7 @@ from exchangelib.version import EXCHANGE_2013_SP1, Version
 
 from syncapp.exchange.ews.errors import error_of_fault
 from syncapp.exchange.ews.xml import MESSAGES, SOAP, Element, NotXml, local, parse
+from syncapp.items.values import Kind
 from syncapp.side import LoginFailed, NotAllowed, Refused, SideError, Throttled, Unreachable
 
 # Nothing that exchangelib logs may leave it: at ERROR it writes out whole requests and answers, texts of people
@@ -79,6 +80,8 @@ class Connection:
         """The server's clock in its last answer, to the second."""
         self.windows_zone = "UTC"
         """The zone in which the server counts where a request names none: days of an all-day occurrence, for one."""
+        self.lists_to_find: set[Kind] = set()
+        """Kinds of items that the server could not search for by our ids."""
         self._protocol = _Protocol(account)
 
     def ask(self, request: Element) -> list[Element]:

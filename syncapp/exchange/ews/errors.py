@@ -21,6 +21,12 @@ from syncapp.side import (
     Unreachable,
 )
 
+
+class SearchRefused(Refused):
+    """The server can't search in the way it was asked to."""
+
+
+_SEARCH = "Exchange can't search for this property."
 _DENIED = (
     "The service account may not act on this mailbox. An Exchange administrator must give it the role "
     "ApplicationImpersonation for it."
@@ -64,6 +70,9 @@ _MEANINGS: Mapping[str, tuple[Callable[[str], SideError], str]] = {
     "ErrorStaleObject": (ChangedMeanwhile, _CHANGED),
     "ErrorInvalidChangeKey": (ChangedMeanwhile, _CHANGED),
     "ErrorChangeKeyRequired": (ChangedMeanwhile, _CHANGED),
+    "ErrorInvalidRestriction": (SearchRefused, _SEARCH),
+    "ErrorUnsupportedPathForQuery": (SearchRefused, _SEARCH),
+    "ErrorUnsupportedQueryFilter": (SearchRefused, _SEARCH),
     "ErrorMessageSizeExceeded": (Refused, _TOO_BIG),
     "ErrorAttachmentSizeLimitExceeded": (Refused, "The photo is bigger than Exchange accepts."),
     "ErrorQuotaExceeded": (Refused, _QUOTA),

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from syncapp.exchange.ews.connection import Connection, not_understood
-from syncapp.exchange.ews.errors import error_of_message
+from syncapp.exchange.ews.errors import SearchRefused, error_of_message
 from syncapp.exchange.ews.xml import MESSAGES, Element, child, local, m, t
 from syncapp.items.values import Kind
 from syncapp.side import Gone, Refused, SideError, Unreachable
@@ -151,14 +151,17 @@ def get_items(connection: Connection, ids: Sequence[Element], paths: Sequence[El
 
 
 def find_items(
-    connection: Connection, folders: Sequence[Element], restriction: Element, paths: Sequence[Element]
+    connection: Connection, folders: Sequence[Element], restriction: Element | None, paths: Sequence[Element]
 ) -> list[Element]:
-    """The items in any of ``folders`` that fit ``restriction``; a folder that vanished meanwhile holds none."""
+    """The items in any of ``folders`` that fit ``restriction``, all without one; a vanished folder holds none.
+
+    Raises ``SearchRefused`` when the server can't search for what the restriction names.
+    """
 
     def ask(wanted: Sequence[Element], offset: int) -> list[Element]:
         view = m("IndexedPageItemView", MaxEntriesReturned=str(_FIND_PAGE), Offset=str(offset), BasePoint="Beginning")
         shape = m("ItemShape", t("BaseShape", "IdOnly"), t("AdditionalProperties", *_copies(paths)))
-        where = m("Restriction", deepcopy(restriction))
+        where = None if restriction is None else m("Restriction", deepcopy(restriction))
         request = m("FindItem", shape, view, where, m("ParentFolderIds", *_copies(wanted)), Traversal="Shallow")
         return _counted(connection.ask(request), len(wanted))
 
@@ -167,7 +170,9 @@ def find_items(
         offset = 0
         while not isinstance(problem := error_of_message(message), Gone):
             if problem:
-                raise not_understood(problem) if isinstance(problem, Refused) else problem
+                if isinstance(problem, Refused) and not isinstance(problem, SearchRefused):
+                    raise not_understood(problem)
+                raise problem
             items, last = _page(message, "Items")
             found += items
             offset += len(items)
@@ -230,7 +235,8 @@ def move_items(connection: Connection, ids: Sequence[Element], target: Element) 
     """Move items to a folder: each one's element with its new id, or its error."""
 
     def send(batch: Sequence[Element]) -> list[Answer]:
-        request = m("MoveItem", m("ToFolderId", deepcopy(target)), m("ItemIds", *batch), m("ReturnNewItemIds", "true"))
+        # ReturnNewItemIds is left out: Exchange then names the new ids, and gromox takes it the wrong way round.
+        request = m("MoveItem", m("ToFolderId", deepcopy(target)), m("ItemIds", *batch))
         return _answers(connection.tell(request), len(batch), _first_in("Items"))
 
     return write_in_batches(ids, send)
