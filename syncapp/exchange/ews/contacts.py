@@ -21,7 +21,7 @@ from syncapp.exchange.ews.properties import (
     set_field,
 )
 from syncapp.exchange.ews.times import FIRST_YEAR, format_birthday, parse_birthday
-from syncapp.exchange.ews.xml import Element, children, flag, legal, t, text
+from syncapp.exchange.ews.xml import Element, child, children, flag, legal, t, text
 from syncapp.items.contact import Contact
 from syncapp.items.fields import address_key, digits, line
 from syncapp.items.values import Email, Phone, Photo, PostalAddress
@@ -123,8 +123,15 @@ def photo_attachments(item: Element) -> list[str]:
     return [
         id_element.get("Id", "")
         for each in children(item, "Attachments")
-        if flag(each, "IsContactPhoto") and (id_element := each.find("{*}AttachmentId")) is not None
+        if _is_photo(each) and (id_element := each.find("{*}AttachmentId")) is not None
     ]
+
+
+def _is_photo(attachment: Element) -> bool:
+    """By the flag, else by the name that Outlook gives: some servers keep no flag."""
+    if child(attachment, "IsContactPhoto") is None:
+        return text(attachment, "Name") == _PHOTO_NAME
+    return flag(attachment, "IsContactPhoto")
 
 
 # What Exchange would hold ----------------------------------------------------------------------------------------

@@ -7,13 +7,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from syncapp.exchange.ews.custom_zones import matching_zone
 from syncapp.exchange.ews.event_projection import (
     differences,
 )
 from syncapp.exchange.ews.html import text_of_html
-from syncapp.exchange.ews.native import Native
+from syncapp.exchange.ews.native import Native, item_id
 from syncapp.exchange.ews.recurrence import read_recurrence
 from syncapp.exchange.ews.times import (
     holdable_zone,
@@ -74,10 +75,22 @@ def day_zone_of(item: Element, home: str) -> str:
 
 
 def original_start(instant: datetime, item: Element, master: Event, home: str) -> Moment:
-    """The neutral name of the occurrence that would begin at ``instant``; ``item`` is the series' CalendarItem."""
+    """The neutral name of the occurrence that would begin at ``instant``; ``item`` is the series' CalendarItem.
+
+    A pattern has one occurrence a day: the day says which, also where a server names the day's midnight, or the time
+    that summer time would give (docs/server-behaviour.md#section-5).
+    """
     if isinstance(master.start, ZonedTime):
-        return zoned(instant, master.start.zone)
+        zone, clock = master.start.zone, master.start.wall.time()
+        return ZonedTime(datetime.combine(instant.astimezone(ZoneInfo(zone)).date(), clock), zone)
     return nearest_day(instant, day_zone_of(item, home))
+
+
+def named_original(occurrence: Element, item: Element) -> str:
+    """The OriginalStart of a modified occurrence, which some servers give in the list of its series only."""
+    id, _ = item_id(occurrence)
+    listed = (each for each in children(item, "ModifiedOccurrences") if item_id(each)[0] == id)
+    return text(occurrence, "OriginalStart") or next((text(each, "OriginalStart") for each in listed), "")
 
 
 def _check_series_zone(item: Element) -> None:
@@ -150,7 +163,7 @@ def _read_exceptions(native: Native, master: Event, home: str) -> tuple[Occurren
         original = original_start(parse_instant(text(each, "Start")), native.item, master, home)
         found[moment_key(original)] = Occurrence(original, deleted=True)
     for element in native.occurrences:
-        original = original_start(parse_instant(text(element, "OriginalStart")), native.item, master, home)
+        original = original_start(parse_instant(named_original(element, native.item)), native.item, master, home)
         values = _read_differences(element, original, master, home)
         if values:
             found[moment_key(original)] = Occurrence(original, values=MappingProxyType(values))

@@ -16,7 +16,7 @@ from syncapp.exchange.ews import operations, patterns
 from syncapp.exchange.ews.connection import Connection
 from syncapp.exchange.ews.event_projection import NORMAL
 from syncapp.exchange.ews.event_writing import occurrence_changes
-from syncapp.exchange.ews.events import day_zone_of, original_start
+from syncapp.exchange.ews.events import day_zone_of, named_original, original_start
 from syncapp.exchange.ews.native import Native, content_of, item_id
 from syncapp.exchange.ews.properties import occurrence_paths, path
 from syncapp.exchange.ews.recurrence import date_of, last_day
@@ -151,7 +151,7 @@ class _Writer:
 
     def _known(self, job: _Job) -> Element | None:
         for each in job.series.native.occurrences:
-            if moment_key(self._original(job, text(each, "OriginalStart"))) == job.step.key:
+            if moment_key(self._original(job, named_original(each, job.series.native.item))) == job.step.key:
                 return each
         return None
 
@@ -161,7 +161,7 @@ class _Writer:
     def _is(self, job: _Job, item: Element) -> bool:
         if text(item, "CalendarItemType") not in ("Occurrence", "Exception"):
             return False
-        value = text(item, "OriginalStart") or text(item, "Start")
+        value = named_original(item, job.series.native.item) or text(item, "Start")
         return moment_key(self._original(job, value)) == job.step.key
 
     def _search(self, job: _Job) -> Element | None:
