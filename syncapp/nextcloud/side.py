@@ -49,7 +49,10 @@ from syncapp.side import (
 
 WRITES_AT_ONCE = 2
 """What one user's connection gains by, and what a server bears (docs/server-behaviour.md#section-3)."""
-LOCK_WAITS = (0.05, 0.1, 0.2, 0.4, 0.8)
+LOCK_WAITS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+
+# What SQLite, MySQL and PostgreSQL say when writers block each other; the write was rolled back (section 3.3).
+_LOCKED = re.compile(r"database is locked|deadlock|lock wait timeout|could not serialize access", re.IGNORECASE)
 
 # What servers answer to a second object with the same UID; Nextcloud's 500 speaks of one in the trash bin.
 _CLASHES = frozenset({400, 403, 409, 412, 500})
@@ -248,13 +251,19 @@ class NextcloudSide:
         return self._write("PUT", path, {"Content-Type": self._codec.media_type, **condition}, data)
 
     def _write(self, method: str, path: str, headers: Mapping[str, str], data: bytes = b"") -> Answer:
-        """A write; one that meets a lock, which other writers hold for moments only, is tried again."""
+        """A write; one that meets a lock, which other writers hold for moments only, is tried again.
+
+        Raises Unreachable when the database behind the server stays locked: that is no fault of the object.
+        """
         for seconds in LOCK_WAITS:
             answer = self._client.request(method, path, data, headers)
-            if answer.status != 423:
+            if not (answer.status == 423 or _database_locked(answer)):
                 return answer
             time.sleep(seconds)
-        return self._client.request(method, path, data, headers)
+        answer = self._client.request(method, path, data, headers)
+        if _database_locked(answer):
+            raise Unreachable("Nextcloud's database is locked by other writers; we try again later.")
+        return answer
 
     def delete(self, deletions: Sequence[Deletion]) -> list[WriteResult]:
         """DELETE with If-Match: to the trash bin where there is one."""
@@ -352,6 +361,10 @@ class NextcloudSide:
 
 def _if_match(revision: str) -> dict[str, str]:
     return {"If-Match": f'"{revision}"'}
+
+
+def _database_locked(answer: Answer) -> bool:
+    return answer.status == 500 and _LOCKED.search(answer.error[1]) is not None
 
 
 def _not_begun(error: SideError) -> SideError:
