@@ -10,7 +10,7 @@ from syncapp.engine.work import Work
 from syncapp.items.fingerprint import Base
 from syncapp.models import History, Link, Sent
 from syncapp.models.link import parse_own_id
-from syncapp.side import Deletion, Object, SideName, Written
+from syncapp.side import Deletion, Gone, Object, SideName, Written
 
 
 def was_sent(work: Work, found: Object, key: bytes) -> bool:
@@ -48,8 +48,29 @@ def remove_late_copies(work: Work, name: SideName, copies: Sequence[tuple[Link, 
     side = work.side(name)
     work.before_write(name, len(copies))
     results = side.delete([Deletion(found.id, found.revision) for _, found, _ in copies])
+    binned = side.read([each.id for each in results if isinstance(each, Written)])
+    for (link, found, key), result in zip(copies, results, strict=True):
+        if not isinstance(result, Written):
+            continue
+        copy = binned.get(result.id)
+        if isinstance(copy, Object) and copy.in_bin and work.whole(copy) != work.whole(found):
+            _give_back(work, name, link, copy, key, found.folder)
+            continue
+        with work.commit():
+            work.journal.note("late-copy-removed", link, name)
+            Link.objects.filter(pk=link.pk).delete()
+
+
+def _give_back(work: Work, name: SideName, link: Link, copy: Object, key: bytes, folder: str) -> None:
+    """A person edited the copy just before our delete, which checks no revision: it is theirs now (rule 13)."""
     with work.commit():
-        for (link, _, _), result in zip(copies, results, strict=True):
-            if isinstance(result, Written):
-                work.journal.note("late-copy-removed", link, name)
-                Link.objects.filter(pk=link.pk).delete()
+        keep_history(work, key, name, [copy], History.Reason.IN_BIN)
+    work.before_write(name)
+    try:
+        restored = work.side(name).restore(copy.id, folder)
+    except Gone:
+        return
+    with work.commit():
+        link.side(name).id = restored.id
+        Link.objects.put([link])
+        work.journal.note("edited-before-deletion", link, name)

@@ -206,12 +206,14 @@ def relink(work: Work, link: Link, new: Link, name: SideName, nonce: bytes | Non
     """
     created = _sent_bases(link, nonce)
     side, fresh = link.side(name), new.side(name)
-    before = side.nonce
+    before, whole = side.nonce, side.whole
     Link.objects.filter(pk=new.pk).delete()
     work.swallowed.add(new.pk)
     side.take_from(fresh)
+    side.whole = whole
     side.missing, side.lost, side.nonce = None, False, nonce
     if created is not None and (before is None or bytes(before) != nonce):
+        side.whole = None
         side.base, link.side(name.other).base, link.side(name.other).whole = created
         link.pairing_id = link.side(name.other).pairing_id
     if nonce is not None:

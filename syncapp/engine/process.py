@@ -232,8 +232,7 @@ class _Batch:
         elif case.source is there or case.side(name).lost:
             unchanged = False
         else:
-            whole = case.side(there).whole
-            unchanged = whole is not None and bytes(whole) == case.whole(there)
+            unchanged = self._as_agreed(case, there)
         if not unchanged:
             self.creates[name].append(case)
             return
@@ -243,6 +242,12 @@ class _Batch:
             self.deletes[there].append(case)
         else:
             self.held.append(case)
+
+    def _as_agreed(self, case: Case, name: SideName) -> bool:
+        """Whether the object on one side is, as a whole, what and where it was when both agreed (rule 5)."""
+        side = case.side(name)
+        in_place = side.pairing_id == case.link.pairing_id
+        return in_place and side.whole is not None and bytes(side.whole) == case.whole(name)
 
     def _refused(self, case: Case) -> bool:
         return self.work.has_holds and Hold.objects.filter(link=case.link, state=Hold.State.REFUSED).exists()
@@ -255,20 +260,25 @@ class _Batch:
         if not cases:
             return []
         uids = self._uids(name, cases)
-        sent = {
-            bytes(key)
-            for key in Sent.objects.filter(key__in=[case.key for case in cases]).values_list("key", flat=True)
-        }
-        wanted = [(case.link, uids[case.link.pk], case.key in sent) for case in cases]
-        hits = search(self.work, name, wanted)
+        keys = [case.key for case in cases]
+        sent = {bytes(key) for key in Sent.objects.filter(key__in=keys).values_list("key", flat=True)}
+        asked = [case for case in cases if self._worth_a_search(name, case, case.key in sent)]
+        hits = search(self.work, name, [(case.link, uids[case.link.pk], case.key in sent) for case in asked])
         jobs: list[Creating] = []
         for case in cases:
             if case.link.pk in self.work.swallowed:
                 continue
-            job = self._found_or_new(name, case, uids[case.link.pk], hits[case.link.pk])
+            job = self._found_or_new(name, case, uids[case.link.pk], hits.get(case.link.pk, Hits()))
             if job is not None:
                 jobs.append(job)
         return jobs
+
+    def _worth_a_search(self, name: SideName, case: Case, tried: bool) -> bool:
+        """Exchange takes the same item twice. A Nextcloud collection refuses a UID that it has, its bin included.
+
+        There the first attempt is the search, and the objects of a first sync are not asked for one by one.
+        """
+        return name is SideName.EXCHANGE or tried or case.side(name).known or case.link.attempts > 1
 
     def _uids(self, name: SideName, cases: Sequence[Case]) -> dict[int, str]:
         """The UID that each new object shall have: one that no other link uses on that side (rule 18)."""
