@@ -41,8 +41,8 @@ class Step:
         getattr(player, self.name)(*self.given)
 
 
-def history(random: Random, length: int, *, workers: bool = True) -> list[Step]:
-    """A random history. Without ``workers`` there is never a second worker."""
+def history(random: Random, length: int, *, workers: bool = True, restores: bool = False) -> list[Step]:
+    """A random history. Without ``workers`` there is never a second worker, without ``restores`` no backup."""
     from tests.engine.player import Deed, Fault
 
     sides = list(SideName)
@@ -84,6 +84,12 @@ def history(random: Random, length: int, *, workers: bool = True) -> list[Step]:
             lambda: [Step("set_manners", (random.choice(sides), random.random() < 0.5, random.choice([1, 2, 1000])))],
         ),
     ]
+    if restores:
+        makers += [
+            (1.5, lambda: [Step("sync", ()), Step("back_up", (random.choice(sides),))]),
+            (1, lambda: [Step("restore_backup", (random.choice(sides),))]),
+            (0.2, lambda: [Step("forget", ())]),
+        ]
     chosen = random.choices([make for _, make in makers], [weight for weight, _ in makers], k=length)
     return [create(), *(step for make in chosen for step in make())]
 
@@ -153,12 +159,13 @@ def main() -> int:
     parser.add_argument("--stop-after", type=int, default=3, metavar="VIOLATIONS")
     parser.add_argument("--seconds", type=float, default=3600.0)
     parser.add_argument("--one-worker", action="store_true")
+    parser.add_argument("--restores", action="store_true", help="servers go back to backups, our state is lost")
     parser.add_argument("--story", action="store_true", help="print the whole story of a broken history")
     given = parser.parse_args()
     _open_database()
     began, sorts, faults = time.monotonic(), Counter[str](), 0
     for seed in range(given.seed, given.seed + given.histories):
-        steps = history(Random(seed), given.length, workers=not given.one_worker)
+        steps = history(Random(seed), given.length, workers=not given.one_worker, restores=given.restores)
         kind = Kind.CONTACT if seed % 3 == 0 else Kind.EVENT
         violations, player = play(kind, steps)
         faults += player.faults

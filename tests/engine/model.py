@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from syncapp.items import Event, Item, Kind
@@ -50,7 +50,13 @@ class Model:
 
     living: Callable[[SideName], Iterable[Item]] = lambda _side: ()
     """What stands on a side now: looked at only to see whether a person took up a copy that is one too many."""
+    same_across: Callable[[Stored], bool] = lambda _stored: False
+    """Whether the other side holds what this object was, in the same folder, or nothing, and no request is late."""
+    agreed: bool = False
+    """What ``same_across`` says of the act that is being listened to."""
     in_step: bool = False
+    restored: bool = False
+    """A server went back to a backup, or all our state is gone: what is deleted may return, what is old may win."""
     touched: dict[str, set[str]] = field(default_factory=dict)
     """Tag → what people have done with it since both sides were in step."""
     written: set[str] = field(default_factory=set)
@@ -64,7 +70,7 @@ class Model:
     copies: Counter[str] = field(default_factory=Counter)
     """Tag → how many of it people made."""
     deleted: set[str] = field(default_factory=set)
-    """Tags of items that were deleted while everything was in step, and not touched since."""
+    """Tags of items that were deleted when nobody had anything else to say about them, and not touched since."""
 
     def listen(self, act: Act) -> None:
         """Take note of what a person did."""
@@ -75,6 +81,7 @@ class Model:
         self.touched.setdefault(tag, set()).add(act.verb)
         if act.before is not None and _nameless(act):
             self._excuse(tag)
+        self.agreed = act.before is not None and self.same_across(act.before)
         if act.verb in ("edit", "move"):
             self._excuse_taken_up(act.side, tag)
         getattr(self, f"_{act.verb}")(tag, before, after)
@@ -119,7 +126,9 @@ class Model:
         self.written -= before
         # What they had replaced here may be on the other side still, in an object whose edit beats this deletion.
         self._allow(word for word, of in tuple(self.replaced.items()) if of == tag)
-        if self.in_step and self.copies[tag] == 1:
+        # A move or a restore that has not settled yet may count as an edit that beats this deletion.
+        unsettled = self.touched[tag] & {"move", "restore"}
+        if self.copies[tag] == 1 and tag not in self.torn and self.agreed and not unsettled:
             self.deleted.add(tag)
 
     _destroy = _delete
@@ -143,18 +152,23 @@ class Model:
         sides = {"exchange": list(exchange), "nextcloud": list(nextcloud)}
         final = frozenset[str]().union(*(words(item) for items in sides.values() for item in items))
         kept = frozenset[str]().union(*(words(item) for item in history))
+        if self.restored:
+            return self._doubled(sides)
         stale = {word: tag for word, tag in self.replaced.items() if tag not in self.torn}
         violations = [f"lost edit: {word}" for word in sorted(self.written - final - kept)]
         violations += [f"stale win: {word} of {tag}" for word, tag in sorted(stale.items()) if word in final]
+        violations += self._doubled(sides)
         for name, items in sides.items():
-            count = Counter(map(tag_of, items))
-            violations += [
-                f"duplicate: {count[tag]} of {tag} on {name}, people made {self.copies[tag]}"
-                for tag in sorted(count)
-                if count[tag] > self.copies[tag]
-            ]
-            violations += [f"resurrection: {tag} on {name}" for tag in sorted(self.deleted & count.keys())]
+            violations += [f"resurrection: {tag} on {name}" for tag in sorted(self.deleted & set(map(tag_of, items)))]
         return violations
+
+    def _doubled(self, sides: Mapping[str, Sequence[Item]]) -> list[str]:
+        return [
+            f"duplicate: {number} of {tag} on {name}, people made {self.copies[tag]}"
+            for name, items in sides.items()
+            for tag, number in sorted(Counter(map(tag_of, items)).items())
+            if number > self.copies[tag]
+        ]
 
 
 def _nameless(act: Act) -> bool:

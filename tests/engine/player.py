@@ -21,11 +21,11 @@ from uuid import UUID
 from syncapp.items import Contact, Event, Item, Kind
 from syncapp.items.event import Occurrence
 from syncapp.items.values import Email, Frequency, Photo, Recurrence, ZonedTime, moment_key
-from syncapp.models import Enrollment, Hold
+from syncapp.models import Enrollment, Hold, Link, Pairing, Sent, Tomb
 from syncapp.side import AlreadyThere, Gone, SideName, Throttled, TokenLost, Unreachable
 from tests.engine.commits import Edge, watching
 from tests.engine.model import Model, tag_of, words
-from tests.engine.server import Stored
+from tests.engine.server import EXCHANGE_EMAILS, State, Stored
 from tests.engine.town import Ran, Town
 from tests.engine.wire import Call, Crash, Late, When
 
@@ -107,6 +107,7 @@ class Player:
     town: Town = field(init=False)
     model: Model = field(default_factory=Model)
     log: list[str] = field(default_factory=list)
+    backups: dict[SideName, State] = field(default_factory=dict)
     faults: int = 0
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
@@ -114,6 +115,7 @@ class Player:
         Enrollment.objects.all().delete()
         self.town = Town((self.kind,))
         self.model.living = lambda name: [each.item for each in self.town.world.server(name).living()]
+        self.model.same_across = self._same_across
         for name in SideName:
             self.town.person(name).listeners.append(self.model.listen)
             self.town.person(name).listeners.append(
@@ -121,6 +123,14 @@ class Player:
                     f"  {act.side} {act.verb} {_words_of(act.before)} -> {_words_of(act.after)}"
                 )
             )
+
+    def _same_across(self, stored: Stored) -> bool:
+        here = SideName.EXCHANGE if stored.folder in self.town.world.exchange.state.folders else SideName.NEXTCLOUD
+        there = [each for each in self.town.living(here.other, self.kind) if tag_of(each.item) == tag_of(stored.item)]
+        if any(isinstance(each.item, Contact) and len(each.item.emails) > EXCHANGE_EMAILS for each in (stored, *there)):
+            return False
+        content = self.town.content(here, stored)
+        return not self._late() and all(self.town.content(here.other, each) == content for each in there)
 
     def number(self) -> int:
         """A number that was never given before."""
@@ -307,6 +317,27 @@ class Player:
         """A server names no revisions in its answers; and how much it tells at once."""
         server = self.town.world.server(name)
         server.silent, server.page = silent, page
+
+    def back_up(self, name: SideName) -> None:
+        """The server's admin makes a backup."""
+        self.log.append(f"{name} is backed up")
+        self.backups[name] = self.town.world.server(name).snapshot()
+
+    def restore_backup(self, name: SideName) -> None:
+        """The server's admin goes back to the backup."""
+        if name in self.backups:
+            self.log.append(f"{name} is restored")
+            self.model.in_step, self.model.restored = False, True
+            self.town.world.server(name).restore_backup(self.backups[name])
+
+    def forget(self) -> None:
+        """All that the connector remembers is gone, except for history."""
+        self.log.append("all state is lost")
+        self.model.in_step, self.model.restored = False, True
+        for model in (Hold, Link, Sent, Tomb):
+            model.objects.all().delete()
+        clean = {f"{name}_{what}": "" for name in SideName for what in ("token", "look", "epoch")}
+        Pairing.objects.update(first_contact=True, first_listed_at=None, **clean)
 
     def land(self, name: SideName) -> None:
         """What was on its way arrives."""

@@ -191,6 +191,21 @@ def test_a_create_that_lands_after_its_own_retry_is_removed(town: Town) -> None:
     assert town.both() == ["Budget"]
 
 
+def test_a_late_copy_that_a_person_edits_at_the_last_moment_is_theirs(town: Town) -> None:
+    """Rules 11 and 13: the delete of a late copy checks no revision either."""
+    town.phone.create(town.folder(NEXTCLOUD), event("Budget"))
+    town.world.wire.at("create", When.ITEM, raising(Late()), side=EXCHANGE)
+    town.sync()
+    town.sync()
+    linked_one = town.only(EXCHANGE).id
+    town.world.exchange.land()
+    [copy] = [each for each in town.living(EXCHANGE) if each.id != linked_one]
+    town.world.wire.at("delete", When.ITEM, lambda: town.outlook.edit(copy.id, titled("Haushalt")), side=EXCHANGE)
+    town.sync()
+    town.settle()
+    assert town.both() == ["Budget", "Haushalt"]
+
+
 def test_a_late_create_of_something_deleted_meanwhile_is_removed(town: Town) -> None:
     """Rule 11: nonces are remembered even after the link has died."""
     many(town)

@@ -201,15 +201,16 @@ class Town:
         assert exchange == nextcloud, f"only Exchange: {exchange - nextcloud}\nonly Nextcloud: {nextcloud - exchange}"
 
     def _contents(self, name: SideName, kind: Kind) -> Counter[tuple[object, ...]]:
-        numbers = {self.folder(name, kind, number): number for number in (1, 2)}
-        return Counter((numbers[each.folder], *self._content(each.item)) for each in self.living(name, kind))
+        return Counter(self.content(name, each) for each in self.living(name, kind))
 
-    def _content(self, item: Item) -> tuple[object, ...]:
-        """What both servers can hold of an item."""
-        held: Item = self.world.exchange.held(self.world.nextcloud.held(item))
+    def content(self, name: SideName, stored: Stored) -> tuple[object, ...]:
+        """What both servers can hold of an object, and the number of its folder: equal when nothing has to travel."""
+        numbers = {self.folder(name, stored.item.kind, number): number for number in (1, 2)}
+        held: Item = self.world.exchange.held(self.world.nextcloud.held(stored.item))
         if isinstance(held, Event):
             held = replace(held, attendees=(), organizer=None)
-        return tuple(sorted((path, part.normal) for path, part in elements(held).items()))
+        parts = sorted((path, part.normal) for path, part in elements(held).items())
+        return (numbers[stored.folder], *parts)
 
     def history(self) -> list[Item]:
         """The items in history, oldest first."""
