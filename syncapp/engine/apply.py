@@ -373,14 +373,17 @@ def delete(work: Work, name: SideName, cases: Sequence[Case]) -> None:
 def _in_bin(
     work: Work, name: SideName, cases: Sequence[Case], results: Sequence[WriteResult]
 ) -> Mapping[int, list[Object | SideError]]:
-    """What lies in the bin of objects that were just deleted, by link; asked for by ids where the side doesn't say."""
+    """What lies in the bin of objects that were just deleted, by link.
+
+    Where Exchange doesn't say what they are called there, they are searched for. Nextcloud checks the revision itself.
+    """
     side = work.side(name)
     ids = {
         case.link.pk: [result.id] for case, result in zip(cases, results, strict=True) if isinstance(result, Written)
     }
     read = side.read([id for pk in ids for id in ids[pk]])
     unseen = [case for case in cases if case.link.pk in ids and not set(ids[case.link.pk]) & read.keys()]
-    if unseen:
+    if unseen and name is SideName.EXCHANGE:
         hits = search(work, name, [(case.link, case.side(name).uid, True) for case in unseen])
         ids |= {case.link.pk: [each.id for each in hits[case.link.pk].binned] for case in unseen}
         found = [id for case in unseen for id in ids[case.link.pk]]
