@@ -24,6 +24,7 @@ from lab.exchange.soap import Element, EwsError, SoapFault, local
 from lab.exchange.store import Store
 from lab.exchange.traffic import Exchanged, Traffic
 from lab.faults import Fault, FaultPlan, cut_connection, send_truncated, wait_out
+from lab.meter import Meter
 
 ENDPOINT = "/ews/exchange.asmx"
 MAX_REQUEST_BYTES = 64 * 1024 * 1024
@@ -63,7 +64,8 @@ class App:
         self.store = Store(path)
         self.faults = FaultPlan()
         self.traffic = Traffic()
-        self._controls = Controls(self.store, self.faults, self.traffic)
+        self._meter = Meter()
+        self._controls = Controls(self.store, self.faults, self.traffic, self._meter)
 
     def __call__(self, environ: Environ, start: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
@@ -72,6 +74,7 @@ class App:
             status, value = self._controls.handle(environ["REQUEST_METHOD"], path, environ, body)
             answer = Answer(status, json.dumps(value, ensure_ascii=False).encode(), "application/json")
         else:
+            self._meter.count()
             answer = self._serve(environ, path, body)
         start(answer.line, answer.all_headers())
         return [answer.body]

@@ -13,6 +13,7 @@ from lab.exchange.store import Store
 from lab.exchange.traffic import Traffic
 from lab.exchange.view import View
 from lab.faults import BadFault, FaultPlan
+from lab.meter import Meter
 
 Result = tuple[int, Any]
 
@@ -32,10 +33,11 @@ def _text(data: Any, name: str, default: str | None = None) -> str:
 class Controls:
     """Answers ``/lab/*``: JSON in, JSON out (see lab.exchange for the list)."""
 
-    def __init__(self, store: Store, faults: FaultPlan, traffic: Traffic) -> None:
+    def __init__(self, store: Store, faults: FaultPlan, traffic: Traffic, meter: Meter) -> None:
         self._store = store
         self._faults = faults
         self._traffic = traffic
+        self._meter = meter
 
     def handle(self, method: str, path: str, environ: dict[str, Any], body: bytes | None) -> Result:
         """The answer to one control request as (status, JSON value)."""
@@ -56,6 +58,9 @@ class Controls:
 
     def _get_health(self, data: Any, query: dict[str, str]) -> Any:
         return {"ok": True}
+
+    def _get_stats(self, data: Any, query: dict[str, str]) -> Any:
+        return self._meter.to_json()
 
     # people
 

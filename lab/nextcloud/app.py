@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from lab.faults import Fault, FaultPlan, cut_connection, send_truncated, wait_out
+from lab.meter import Meter
 from lab.nextcloud import consent
 from lab.nextcloud.accounts import Doorkeeper, login_name
 from lab.nextcloud.control import Control, ensure_admin
@@ -47,7 +48,8 @@ class Server:
         self._faults = FaultPlan()
         self._traffic = Traffic()
         self._doorkeeper = Doorkeeper()
-        self._control = Control(store, self._faults, self._traffic, self._doorkeeper)
+        self._meter = Meter()
+        self._control = Control(store, self._faults, self._traffic, self._doorkeeper, self._meter)
         with store.transaction():
             ensure_admin(store)
 
@@ -57,6 +59,7 @@ class Server:
         if request.path == "/lab" or request.path.startswith("/lab/"):
             with self._store.transaction():
                 return _send(request, self._control.answer(request), start_response)
+        self._meter.count()
         started = time.monotonic()
         login = login_name(request)
         fault = self._faults.strike(request.method, [login] if login else [], request.path)

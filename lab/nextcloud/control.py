@@ -9,6 +9,7 @@ DELETE /lab/users/UID                the account and all it has
 POST   /lab/users/UID/tokens         {name?, token?}: a new app password; answers {token}
 DELETE /lab/users/UID/tokens         revoke all its app passwords
 PUT    /lab/users/UID/consent        {status?, hidden?, overrides?}: as in lab.nextcloud.consent; answers {token}
+GET    /lab/stats                    {requests, busy_seconds} since the start, as in lab.meter
 GET    /lab/objects?uid=UID          all objects of an account, with their text, those in the trash bin included
 GET    /lab/mail      DELETE /lab/mail
 GET    /lab/traffic?after=N          recorded requests       DELETE /lab/traffic
@@ -27,6 +28,7 @@ import sqlite3
 from typing import Any
 
 from lab.faults import BadFault, FaultPlan
+from lab.meter import Meter
 from lab.nextcloud import accounts, consent, shelves
 from lab.nextcloud.accounts import Doorkeeper
 from lab.nextcloud.provision import create_account
@@ -41,11 +43,12 @@ COMPRESSIONS = ("off", "weak", "suffix")
 class Control:
     """Answers requests below ``/lab``."""
 
-    def __init__(self, store: Store, faults: FaultPlan, traffic: Traffic, doorkeeper: Doorkeeper) -> None:
+    def __init__(self, store: Store, faults: FaultPlan, traffic: Traffic, doorkeeper: Doorkeeper, meter: Meter) -> None:
         self._store = store
         self._faults = faults
         self._traffic = traffic
         self._doorkeeper = doorkeeper
+        self._meter = meter
 
     def answer(self, request: Request) -> Answer:
         """Dispatch by path; what can't be understood is answered 400 with the reason."""
@@ -63,6 +66,8 @@ class Control:
                 return self._overview()
             case ("GET", ["health"]):
                 return json_answer({"ok": True})
+            case ("GET", ["stats"]):
+                return json_answer(self._meter.to_json())
             case ("POST", ["reset"]):
                 return self._reset()
             case ("GET", ["objects"]):
