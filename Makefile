@@ -3,7 +3,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: install demo test test-browser lint clean
+.PHONY: install demo bench test test-browser lint clean
 
 install: .venv/installed
 
@@ -17,6 +17,9 @@ install: .venv/installed
 
 demo: install
 	@$(PY) manage.py demo $(ARGS)
+
+bench: install
+	@$(PY) manage.py bench $(ARGS)
 
 test: install
 	@$(PY) -m pytest -n auto --dist worksteal $(ARGS)

@@ -23,6 +23,9 @@ from lab.scenario.people import DOMAIN, SERVICE_ACCOUNT, SHARED_SECRET
 _VAR = REPOSITORY / "var"
 _FIRST_PORT = 8800
 
+BENCH: Mapping[str, str] = {"WORKERS": "2", "SYNC_INTERVAL": "86400", "REFRESH_INTERVAL": "86400"}
+"""Two workers, who do nothing of their own accord: the bench says when."""
+
 
 @dataclass(frozen=True)
 class Ports:
@@ -78,19 +81,22 @@ def current() -> Place:
 def use(arguments: Sequence[str]) -> None:
     """Let this process read a demo's ``.env``, made if need be.
 
-    ``demo --once`` always begins anew, in a directory of its own, so that it tells the same story every time. A test
-    that names ENV_FILE keeps it.
+    ``demo --once`` and ``bench`` always begin anew, in directories of their own, so that they tell the same story every
+    time. A test that names ENV_FILE keeps it.
     """
     if "ENV_FILE" in os.environ:
         return
+    bench = arguments[:1] == ["bench"]
     once = arguments[:1] == ["demo"] and "--once" in arguments
-    place = Place(_VAR / ("demo-once" if once else "demo"))
+    place = Place(_VAR / ("bench" if bench else "demo-once" if once else "demo"))
     if arguments[:1] == ["demo"] and _is_running(place):
         raise SystemExit(f"This demo is running already, in {place.directory}. Its pages: {place.connector_url}")
-    if once:
+    if bench and _is_running(place):
+        raise SystemExit(f"A bench is running already, in {place.directory}.")
+    if once or bench:
         shutil.rmtree(place.directory, ignore_errors=True)
     if not place.env_file.exists():
-        _make(place)
+        make(place, BENCH if bench else {})
     os.environ["ENV_FILE"] = str(place.env_file)
 
 
@@ -101,11 +107,12 @@ def _is_running(place: Place) -> bool:
         return probe.connect_ex(("127.0.0.1", place.ports.exchange)) == 0
 
 
-def _make(place: Place) -> None:
+def make(place: Place, variables: Mapping[str, str]) -> None:
+    """Make the directory of a place, with free ports; ``variables`` replace those of the demo's ``.env``."""
     place.directory.mkdir(parents=True, exist_ok=True)
     numbers = _free_ports(3)
     (place.directory / "ports.json").write_text(json.dumps(asdict(Ports(*numbers))))
-    lines = [f"{name}={value}\n" for name, value in _variables(place).items()]
+    lines = [f"{name}={value}\n" for name, value in {**_variables(place), **variables}.items()]
     place.env_file.write_text("# Written by the demo; delete the directory to begin anew.\n" + "".join(lines))
     place.env_file.chmod(0o600)
     account = {"Name": "Lab", "Username": SERVICE_ACCOUNT.name, "Password": SERVICE_ACCOUNT.password}
@@ -117,7 +124,7 @@ def _variables(place: Place) -> Mapping[str, str]:
     return {
         "SECRET_KEY": secrets.token_urlsafe(48),
         "ENCRYPTION_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
-        "DATABASE_URL": f"sqlite:///{place.directory.relative_to(REPOSITORY)}/connector.sqlite3",
+        "DATABASE_URL": f"sqlite:///{place.directory.resolve()}/connector.sqlite3",
         "NEXTCLOUD_URL": place.nextcloud_url,
         "NEXTCLOUD_ADMIN_USER": ADMIN,
         "NEXTCLOUD_ADMIN_PASSWORD": ADMIN_PASSWORD,

@@ -7,7 +7,7 @@ them is on both sides already; everything can be held by both, so that a first s
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import TypeVar
@@ -119,10 +119,10 @@ def seed(
     control = NextcloudControl(nextcloud_url)
     try:
         control.set_secret(people.SHARED_SECRET)
-        _create_people(exchange_url, control)
+        create_people(exchange_url, control, people.USERS)
         filled = scenario(exchange_url, nextcloud_url)
         for user in people.USERS:
-            say(f"{user.name}: {_fill(filled, user, today)}")
+            say(f"{user.name}: {fill(filled, user, plan_events(user, today), plan_contacts(user))}")
         for user in people.USERS:
             control.consent(user.uid)
     finally:
@@ -130,9 +130,10 @@ def seed(
     return filled
 
 
-def _create_people(exchange_url: str, control: NextcloudControl) -> None:
+def create_people(exchange_url: str, control: NextcloudControl, users: Sequence[LabUser]) -> None:
+    """Mailboxes and accounts, not yet consenting, and the service account that may impersonate them all."""
     with httpx.Client(base_url=exchange_url, timeout=30) as exchange:
-        for user in people.USERS:
+        for user in users:
             mailbox = {"address": user.email, "name": user.name, "password": user.password}
             exchange.post("/lab/mailboxes", json=mailbox).raise_for_status()
         service = {
@@ -141,14 +142,14 @@ def _create_people(exchange_url: str, control: NextcloudControl) -> None:
             "impersonates": "*",
         }
         exchange.post("/lab/accounts", json=service).raise_for_status()
-    for user in people.USERS:
+    for user in users:
         control.create_user(
             user.uid, user.password, login=user.login, email=user.email, display_name=user.name, groups=["sync"]
         )
 
 
-def _fill(filled: Scenario, user: LabUser, today: date) -> str:
-    events, contacts = plan_events(user, today), plan_contacts(user)
+def fill(filled: Scenario, user: LabUser, events: Sequence[EventPlan], contacts: Sequence[ContactPlan]) -> str:
+    """Write what is planned for one person into both servers; says in words what was written."""
     account = connect(filled.ews_url, filled.exchange_login(user), user.email, user.zone)
     try:
         write_events(account, _for_exchange(events))

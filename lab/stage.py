@@ -62,9 +62,10 @@ class Stage:
                 raise StageBroke(f"The web app does not answer; {self._log('web')} says why.")
             time.sleep(0.1)
 
-    def start_workers(self) -> None:
-        """Start the workers."""
+    def start_workers(self) -> int:
+        """Start the workers; the number of their process group."""
         self._start("workers", ["manage.py", "qcluster"])
+        return self._connector["workers"].pid
 
     def check(self) -> None:
         """Raises ``StageBroke`` when one of the processes has ended."""

@@ -46,9 +46,10 @@ def _in_step() -> int:
 
 
 class FirstSync:
-    """The first sync of the demo's people."""
+    """The first sync of so many people: those of the demo."""
 
-    def __init__(self) -> None:
+    def __init__(self, people: int = len(USERS)) -> None:
+        self._people = people
         self.look()
 
     def look(self) -> None:
@@ -60,9 +61,9 @@ class FirstSync:
     @property
     def done(self) -> bool:
         """Whether everybody's first sync has come to its end."""
-        return self._through == len(USERS)
+        return self._through == self._people
 
     @property
     def words(self) -> str:
         """Where it stands, for a person."""
-        return f"{self.items_done} items in step, {self._through} of {len(USERS)} people done"
+        return f"{self.items_done} items in step, {self._through} of {self._people} people done"

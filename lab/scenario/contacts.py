@@ -40,14 +40,14 @@ NOTES = (
 PHONES = ("mobile", "work", "home", "fax")
 
 
-def plan_contacts(user: LabUser) -> list[ContactPlan]:
-    """All contacts of a user, each with a name of its own."""
+def plan_contacts(user: LabUser, number: int = CONTACTS_EACH, photo_every: int = 6) -> list[ContactPlan]:
+    """All contacts of a user, each with a name of its own, one in ``photo_every`` with a photo."""
     source = random.Random(f"contacts of {user.email}")
     names = [(given, family) for given in GIVEN for family in FAMILY]
-    chosen = source.sample(names, CONTACTS_EACH)
+    chosen = source.sample(names, number)
     return [
-        _plan(source, number, given, family, placement)
-        for number, (given, family), placement in zip(count(1), chosen, _placements(), strict=False)
+        _plan(source, at, given, family, placement, with_photo=at % photo_every == 1)
+        for at, (given, family), placement in zip(count(1), chosen, _placements(), strict=False)
     ]
 
 
@@ -59,7 +59,9 @@ def _placements() -> Iterator[Placement]:
             yield Placement.EXCHANGE if number % 2 else Placement.NEXTCLOUD
 
 
-def _plan(source: random.Random, number: int, given: str, family: str, placement: Placement) -> ContactPlan:
+def _plan(
+    source: random.Random, number: int, given: str, family: str, placement: Placement, *, with_photo: bool
+) -> ContactPlan:
     company, department = source.choice(COMPANIES)
     mailbox = f"contact{number}.{source.getrandbits(24):06x}"
     emails = [f"{mailbox}@mail.example", f"{mailbox}@work.example", f"{mailbox}@old.example"]
@@ -89,7 +91,7 @@ def _plan(source: random.Random, number: int, given: str, family: str, placement
         birthday=_birthday(source) if source.random() < 0.4 else None,
         notes=source.choice(NOTES),
         categories=tuple(sorted(source.sample(("Friends", "Business", "Club"), source.choice((0, 0, 1, 2))))),
-        photo=_photo(source, given[0] + family[0]) if number % 6 == 1 else None,
+        photo=_photo(source, given[0] + family[0]) if with_photo else None,
         placement=placement,
     )
 

@@ -7,10 +7,10 @@ import random
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
-from itertools import count
+from itertools import chain, count
 from zoneinfo import ZoneInfo
 
-from dateutil.relativedelta import relativedelta  # type: ignore[import-untyped]
+from dateutil.relativedelta import relativedelta
 
 from lab.scenario.people import DOMAIN, EVENTS_EACH, ZONES, LabUser
 from lab.scenario.plans import WEEKDAYS, Busy, ChangedOccurrence, EventPlan, Moment, Placement, Privacy, Rule
@@ -64,6 +64,23 @@ def plan_events(user: LabUser, today: date) -> list[EventPlan]:
     return [replace(plan, placement=placement) for plan, placement in zip(plans, _placements(), strict=False)]
 
 
+def plan_mix(user: LabUser, today: date, number: int) -> list[EventPlan]:
+    """``number`` events of which a quarter are series, 40 % of these with exceptions; all within the default window."""
+    maker = _Maker(user, today)
+    series = (maker.daily, maker.weekly, maker.weekly, maker.monthly, maker.yearly)
+    others = (maker.single, maker.single, maker.single, maker.all_day, maker.days, maker.overnight)
+    plans = []
+    made = count()
+    for at in range(number):
+        if at % 8 not in (0, 5):  # one of either parity: placements go by that
+            plans.append(others[at % len(others)]())
+            continue
+        which = next(made)
+        plan = series[which % len(series)]()
+        plans.append(plan if which % 7 in (1, 3, 4) else replace(plan, changed=(), deleted=()))
+    return [replace(plan, placement=placement) for plan, placement in zip(plans, _placements(), strict=False)]
+
+
 def _placements() -> Iterator[Placement]:
     """A tenth on both sides (half of it with other UIDs), the rest on one side or the other."""
     for number in count():
@@ -87,7 +104,7 @@ class _Maker:
     def _title_sequence(self) -> Iterator[str]:
         titles = [f"{topic} {about}" for topic in TOPICS for about in ABOUT]
         self._random.shuffle(titles)
-        return iter(titles)
+        return chain(titles, (f"{title} ({number})" for number in count(2) for title in titles))
 
     def _plan(self, start: Moment, end: Moment, rule: Rule | None = None) -> EventPlan:
         all_day = not isinstance(start, datetime)

@@ -1,0 +1,210 @@
+"""How fast the connector is and what it takes, on the embedded lab: ``make bench``."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db.models import Sum
+from django.utils import timezone
+
+from lab import bench_measure, bench_mix, bench_peer, environment
+from lab.bench_measure import Reading
+from lab.bench_mix import Mix
+from lab.bench_peer import PeerFailed
+from lab.bench_report import Figures, table
+from lab.console import Console
+from lab.environment import Place
+from lab.management.progress import FirstSync
+from lab.nextcloud.remote import NextcloudControl
+from lab.stage import Stage, StageBroke
+from syncapp.jobs import places
+from syncapp.models import Enrollment, Heartbeat, Link, Problem
+
+_PATIENCE = 1800.0
+_COLLECTIONS_EACH = 2
+_LOOKS = 30
+"""How often each person is looked at when everything is quiet, at full size."""
+_SETTLED = 7.0
+"""Seconds after which times of whole seconds tell the last write from a next one, on either side."""
+_AT_REST = 10.0
+"""Seconds for which the workers are left without anything to do, at full size."""
+
+
+class Command(BaseCommand):
+    """One first sync, many looks with nothing to do, and the same by a peer; then a table."""
+
+    help = "Measure the connector on the embedded lab: 2,000 events and 1,000 contacts; takes some minutes. Linux only."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """``--json`` is for machines, ``--scale`` for the impatient."""
+        parser.add_argument(
+            "--json", action="store_true", help="print the figures as one JSON object, as the last line"
+        )
+        parser.add_argument("--scale", type=float, default=1.0, help="this share of the mix only, as 0.05")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Raises CommandError, with where to look, when something did not work."""
+        place, console = environment.current(), Console()
+        mix = bench_mix.plan(options["scale"])
+        try:
+            with Stage(place) as stage:
+                figures = _Bench(place, stage, console, mix, options["scale"]).run()
+        except (StageBroke, PeerFailed, httpx.HTTPError) as error:
+            raise CommandError(f"{error} Logs: {place.directory}") from error
+        for line in table(figures):
+            console.say(line)
+        if options["json"]:
+            console.say(json.dumps(figures.to_json()))
+        if figures.problems or figures.items != mix.items:
+            raise CommandError(
+                f"{figures.items} of {mix.items} items are in step, with {figures.problems} problems: "
+                f"the figures are worth nothing. Logs: {place.directory}"
+            )
+
+
+class _Bench:
+    def __init__(self, place: Place, stage: Stage, console: Console, mix: Mix, scale: float) -> None:
+        self._place = place
+        self._stage = stage
+        self._console = console
+        self._mix = mix
+        self._looks_at_each = max(3, round(_LOOKS * scale))
+        self._rests = max(1.0, _AT_REST * scale)
+        self._group = 0
+
+    def run(self) -> Figures:
+        """Everything, in order; the servers are filled before anything is measured."""
+        self._fill()
+        self._start_workers()
+        self._console.say(f"First sync of {self._mix.items} items by two workers:")
+        first = self._first_sync()
+        self._console.say("Nothing to do any more: looking at quiet collections.")
+        idle, looks = self._idle()
+        rest = self._rest()
+        peak = bench_measure.peak_megabytes(self._group)
+        items = Link.objects.filter(Link.in_step()).count()
+        self._console.say(f"vdirsyncer copies {self._mix.event_count} events between two accounts ...")
+        peer = bench_peer.copy(self._place, self._mix)
+        return Figures(
+            items=items,
+            problems=Problem.objects.count(),
+            first=first,
+            idle=idle,
+            looks=looks * _COLLECTIONS_EACH,
+            rest=rest,
+            worker_peak_mb=peak,
+            peer=peer,
+        )
+
+    # Before ------------------------------------------------------------------------------------------------------
+
+    def _fill(self) -> None:
+        place, console, mix = self._place, self._console, self._mix
+        console.say(f"Starting the labs (data and logs: {place.directory}) and filling them, which is not measured ...")
+        self._stage.start_servers()
+        with self._elapsed("filled"):
+            bench_mix.write(
+                place,
+                mix,
+                lambda done, total: console.progress(done, total, f"{done} of {total} people have their data"),
+            )
+            bench_peer.prepare(place, mix)
+
+    def _start_workers(self) -> None:
+        """The workers have read the empty list of people, and with that loaded all their code, before it begins."""
+        call_command("migrate", verbosity=0)
+        started = timezone.now()
+        self._group = self._stage.start_workers()
+        self._wait(
+            lambda: (
+                Heartbeat.objects.filter(name__startswith=places.WORKER_PREFIX).exclude(owner="").count() == 2
+                and Heartbeat.objects.filter(name=places.REFRESH, at__gt=started).exists()
+            )
+        )
+        time.sleep(2)
+
+    # Measuring ---------------------------------------------------------------------------------------------------
+
+    def _first_sync(self) -> Reading:
+        """From everybody's consent until everything is in step."""
+        before = self._read()
+        self._consent()
+        places.make_due(places.REFRESH)
+        progress = FirstSync(len(self._mix.users))
+
+        def done() -> bool:
+            progress.look()
+            self._console.progress(progress.items_done, self._mix.items, progress.words)
+            return progress.done
+
+        self._wait(done)
+        first = self._read().since(before)
+        self._console.say(f"  {progress.words} after {first.wall:.1f} s.")
+        return first
+
+    def _consent(self) -> None:
+        control = NextcloudControl(self._place.nextcloud_url)
+        try:
+            for user in self._mix.users:
+                control.consent(user.uid)
+        finally:
+            control.close()
+
+    def _idle(self) -> tuple[Reading, int]:
+        """Look at everybody again and again; the looks that there were."""
+        time.sleep(_SETTLED)
+        self._look_at_everybody()
+        self._look_at_everybody()
+        before, looks = self._read(), _looks()
+        for number in range(1, self._looks_at_each + 1):
+            self._look_at_everybody()
+            self._console.progress(number, self._looks_at_each, f"looked at everybody {number} times")
+        return self._read().since(before), _looks() - looks
+
+    def _look_at_everybody(self) -> None:
+        fences = dict(Enrollment.objects.values_list("pk", "fence"))
+        Enrollment.objects.update(due_at=timezone.now())
+        self._wait(
+            lambda: all(
+                fence > fences[pk] and not owner
+                for pk, fence, owner in Enrollment.objects.values_list("pk", "fence", "lease_owner")
+            )
+        )
+
+    def _rest(self) -> Reading:
+        """What the workers take while nobody is due."""
+        before = self._read()
+        time.sleep(self._rests)
+        return self._read().since(before)
+
+    def _read(self) -> Reading:
+        return bench_measure.read(self._place, self._group)
+
+    def _wait(self, happened: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + _PATIENCE
+        while not happened():
+            self._stage.check()
+            if time.monotonic() > deadline:
+                raise StageBroke(
+                    f"The bench does not come to its end; {self._place.directory}/workers.log may say why."
+                )
+            time.sleep(0.1)
+
+    @contextmanager
+    def _elapsed(self, word: str) -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        self._console.say(f"  {word} in {time.monotonic() - started:.0f} s.")
+
+
+def _looks() -> int:
+    """Each claim of a lease raises the fence by one."""
+    return int(Enrollment.objects.aggregate(sum=Sum("fence"))["sum"] or 0)
