@@ -9,9 +9,10 @@ import pytest
 
 from syncapp.items import Event, Kind
 from syncapp.nextcloud import dav, requests
+from syncapp.nextcloud import side as nextcloud_side
 from syncapp.nextcloud.dav import Answer, DavClient, Multistatus, path_of, plain_etag
 from syncapp.nextcloud.side import Account, NextcloudSide
-from syncapp.side import Gone, Object, Throttled, Unreachable, Unreadable
+from syncapp.side import Deletion, Gone, Object, Throttled, Unreachable, Unreadable, Written
 
 Respond = Callable[[httpx.Request], httpx.Response]
 
@@ -230,3 +231,26 @@ def test_bodies_carry_hostile_names_safely() -> None:
         root = dav.read_xml(body.encode())
         assert root is not None
         assert nasty in "".join(map(str, root.itertext()))
+
+
+def locked(request: httpx.Request) -> httpx.Response:
+    """What Nextcloud says when another writer holds its SQLite database."""
+    body = (
+        '<d:error xmlns:d="DAV:" xmlns:s="http://sabredav.org/ns"><s:message>An exception occurred while executing a '
+        "query: SQLSTATE[HY000]: General error: 5 database is locked</s:message></d:error>"
+    )
+    return httpx.Response(500, content=body.encode(), request=request)
+
+
+def test_a_write_that_meets_a_locked_database_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nextcloud_side, "LOCK_WAITS", (0.0, 0.0))
+    answers = iter([False, False, True])
+    side = side_on(lambda request: httpx.Response(204) if next(answers) else locked(request))
+    assert side.delete([Deletion("/c/1.ics", "1")]) == [Written("/c/1.ics")]
+    assert next(answers, None) is None
+
+
+def test_a_database_that_stays_locked_is_no_fault_of_the_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nextcloud_side, "LOCK_WAITS", (0.0, 0.0))
+    (result,) = side_on(locked).delete([Deletion("/c/1.ics", "1")])
+    assert isinstance(result, Unreachable)

@@ -394,6 +394,23 @@ def test_a_refused_question_is_the_servers_trouble(contacts: EwsSide, judged: La
             contacts.changes(folder, None)
 
 
+def test_where_no_search_is_possible_it_finds_by_listing(events: EwsSide, judged: Lab) -> None:
+    alive, deleted, _ = create(events, daily(), daily(), daily())
+    (result,) = events.delete([Deletion(deleted.id, deleted.revision)])
+    assert isinstance(result, Written)
+    # Struck once: what the server refused is not tried again.
+    judged.control("POST", "faults", {"operation": "FindItem", "code": "ErrorInvalidRestriction"})
+    for _ in range(2):
+        found = events.find([alive.own_id.partition(".")[0]], [deleted.uid])
+        assert {(each.uid, each.own_id, each.in_bin) for each in found} == {
+            (alive.uid, alive.own_id, False),
+            (deleted.uid, deleted.own_id, True),
+        }
+    assert events.find([alive.own_id + "0"], []) == []
+    asked = [each["request"] for each in judged.control("GET", "traffic") if "FindItem" in each["request"]]
+    assert ["Restriction" in each for each in asked] == [True, False, False, False]
+
+
 def test_a_contact_in_the_bin_is_named_by_the_deletion(contacts: EwsSide) -> None:
     (stored,) = create(contacts, Contact(display_name="Ada"))
     (result,) = contacts.delete([Deletion(stored.id, stored.revision)])

@@ -61,6 +61,11 @@ def test_only_its_picture_is_a_contacts_photo() -> None:
     assert photo_attachments(person()) == ["AAMkPic="]
 
 
+def test_a_picture_without_a_flag_is_known_by_its_name() -> None:
+    content = samples.PERSON.replace("<t:IsContactPhoto>true</t:IsContactPhoto>", "")
+    assert photo_attachments(samples.contact(content.replace("{birthday}", BORN))) == ["AAMkPic="]
+
+
 @pytest.mark.parametrize(
     ("stored", "home", "day"),
     [

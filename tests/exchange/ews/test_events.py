@@ -96,6 +96,19 @@ def test_a_series_is_read_with_what_differs_in_its_exceptions() -> None:
     assert deleted == Occurrence(berlin(2026, 11, 2, 9), deleted=True)
 
 
+def test_an_occurrence_is_known_by_its_day() -> None:
+    """As a server names it that gives the original start in the list of the series only, and at midnight."""
+    listed = samples.SERIES.replace("<t:OriginalStart>2026-10-12T07:00:00Z", "<t:OriginalStart>2026-10-11T22:00:00Z")
+    listed = listed.replace("<t:Start>2026-11-02T08:00:00Z", "<t:Start>2026-11-01T23:00:00.000000Z")
+    part = samples.OCCURRENCE.replace("<t:OriginalStart>2026-10-12T07:00:00Z</t:OriginalStart>", "")
+    occurrence = samples.calendar_item(part)
+    occurrence[0].set("Id", "AAMkOcc=")
+    moved, deleted = read_event(Native(samples.calendar_item(listed), (occurrence,)), HOME).exceptions
+    assert (moved.original, moved.deleted) == (berlin(2026, 10, 12, 9), False)
+    assert moved.values["start"] == berlin(2026, 10, 12, 11)
+    assert (deleted.original, deleted.deleted) == (berlin(2026, 11, 2, 9), True)
+
+
 def test_an_exception_that_differs_in_nothing_is_none() -> None:
     occurrence = samples.OCCURRENCE.replace(" (moved)", "").replace("T09:00", "T07:00").replace("T10:00", "T07:45")
     native = Native(samples.calendar_item(samples.SERIES), (samples.calendar_item(occurrence),))
