@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
+from functools import cache
 from typing import Any, cast
 
 import httpx
@@ -56,7 +57,13 @@ def dav_transport() -> httpx.HTTPTransport | None:
     """A transport that trusts CA_FILE; None where the usual authorities are trusted."""
     if not settings.CA_FILE:
         return None
-    return httpx.HTTPTransport(verify=ssl.create_default_context(cafile=str(settings.CA_FILE)))
+    return httpx.HTTPTransport(verify=_authorities(str(settings.CA_FILE)))
+
+
+@cache
+def _authorities(file: str) -> ssl.SSLContext:
+    """Read once: that takes longer than a look at a person's items."""
+    return ssl.create_default_context(cafile=file)
 
 
 class _Named:

@@ -8,9 +8,11 @@ situation; statuses that a caller knows better what to do with come back as ``An
 from __future__ import annotations
 
 import re
+import ssl
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from types import TracebackType
 from typing import Self
 from urllib.parse import quote, unquote, urlsplit
@@ -139,6 +141,12 @@ def read_xml(body: bytes) -> etree._Element | None:
         return None
 
 
+@cache
+def _usual_authorities() -> ssl.SSLContext:
+    """One for all connections: reading the list of authorities takes longer than a look at a person's calendars."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class DavClient:
     """A connection to one server as one user; ``request`` may be called by several threads."""
 
@@ -153,6 +161,7 @@ class DavClient:
             limits=httpx.Limits(max_connections=4, max_keepalive_connections=4, keepalive_expiry=IDLE_SECONDS),
             follow_redirects=False,
             trust_env=False,
+            verify=_usual_authorities(),
             transport=transport,
         )
 
