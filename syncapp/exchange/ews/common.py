@@ -66,6 +66,11 @@ _FOLDER_CLASS = {Kind.EVENT: "IPF.Appointment", Kind.CONTACT: "IPF.Contact"}
 _ROOT, _BIN = "msgfolderroot", "deleteditems"
 
 
+def _look_paths() -> list[Element]:
+    """The properties that tell whether anything happened in a folder."""
+    return [t("ExtendedFieldURI", **_LAST_CHANGE), t("ExtendedFieldURI", **_DELETED_TOTAL), path("folder:TotalCount")]
+
+
 class EwsSide(ABC):
     """One kind of item of one mailbox. See ``syncapp.side.Side`` for what each method promises.
 
@@ -83,11 +88,19 @@ class EwsSide(ABC):
         self.request_seconds = connection.account.request_seconds
         self._known_folders: list[Folder] | None = None
         self._distinguished: dict[str, str] = {}
+        self._looked: dict[str, Look] = {}
 
     # Folders
 
     def epoch(self) -> str:
-        """A digest of the server, the mailbox and the id of the folder above all others."""
+        """A digest of the server, the mailbox and the id of the folder above all others.
+
+        The request that tells it looks at the default folder, too: the look that follows is answered from that.
+        """
+        if not self._distinguished:
+            answers = self._get_distinguished(_look_paths())
+            default = answers[_DEFAULT_FOLDER[self.kind]]
+            self._looked = {_folder_id(default): Look(self._look_token(default))}
         parts = (self.connection.account.url, self.connection.mailbox.casefold(), self._folder_id(_ROOT))
         return sha256("\n".join(parts).encode()).hexdigest()[:32]
 
@@ -116,13 +129,19 @@ class EwsSide(ABC):
 
     def _folder_id(self, name: str) -> str:
         if not self._distinguished:
-            names = (_ROOT, _BIN, _DEFAULT_FOLDER[self.kind])
-            answers = operations.get_folders(self.connection, list(map(operations.distinguished, names)), [])
-            for each, answer in zip(names, answers, strict=True):
-                if isinstance(answer, SideError):
-                    raise answer
-                self._distinguished[each] = _folder_id(answer)
+            self._get_distinguished([])
         return self._distinguished[name]
+
+    def _get_distinguished(self, paths: Sequence[Element]) -> dict[str, Element]:
+        names = (_ROOT, _BIN, _DEFAULT_FOLDER[self.kind])
+        answers = operations.get_folders(self.connection, list(map(operations.distinguished, names)), paths)
+        found: dict[str, Element] = {}
+        for name, answer in zip(names, answers, strict=True):
+            if isinstance(answer, SideError):
+                raise answer
+            found[name] = answer
+        self._distinguished = {name: _folder_id(each) for name, each in found.items()}
+        return found
 
     def look(self, folders: Collection[str]) -> Mapping[str, Look]:
         """When each folder's content last changed, and how much it has lost, in one request.
@@ -130,16 +149,13 @@ class EwsSide(ABC):
         A server that does not tell (the properties are those of MS-OXCFOLD, not of EWS) gives no token, and neither
         does a change of the last seconds: the times that come back have whole seconds.
         """
-        wanted = list(folders)
+        # For one time only: each further pass of a collect has to look for itself (rule 1).
+        looked, self._looked = self._looked, {}
+        found = {id: looked[id] for id in folders if id in looked}
+        wanted = [id for id in folders if id not in looked]
         if not wanted:
-            return {}
-        paths = [
-            t("ExtendedFieldURI", **_LAST_CHANGE),
-            t("ExtendedFieldURI", **_DELETED_TOTAL),
-            path("folder:TotalCount"),
-        ]
-        answers = operations.get_folders(self.connection, list(map(operations.folder_id, wanted)), paths)
-        found = {}
+            return found
+        answers = operations.get_folders(self.connection, list(map(operations.folder_id, wanted)), _look_paths())
         for id, answer in zip(wanted, answers, strict=True):
             if isinstance(answer, Gone):
                 continue
