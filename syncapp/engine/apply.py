@@ -37,19 +37,29 @@ _OF_ONE_ITEM = (Refused, Unreadable, AlreadyThere)
 _DECIDE_AGAIN = (ChangedMeanwhile, Gone)
 
 
-def settle(work: Work, cases: Sequence[Case], *, clean: bool = True) -> None:
-    """Store cases of which nothing more is to be done now; newer dirt stays (rule 20)."""
+def settle(work: Work, cases: Sequence[Case]) -> None:
+    """Store cases of which nothing more is to be done; newer dirt stays (rule 20)."""
     if not cases:
         return
     with work.commit():
         for case in cases:
             case.worked()
             case.link.prefer = ""
-            case.link.content = None if case.link.half is None else case.link.content
         work.journal.well(case.link for case in cases)
         Link.objects.put([case.link for case in cases])
-        if clean:
-            Link.objects.clean((case.link.pk, case.dirty) for case in cases)
+        Link.objects.clean((case.link.pk, case.dirty) for case in cases)
+
+
+def put_off(work: Work, cases: Sequence[Case]) -> None:
+    """Store cases that have to wait for another pass; they stay dirty."""
+    if not cases:
+        return
+    with work.commit():
+        for case in cases:
+            case.worked()
+        Link.objects.put([case.link for case in cases])
+    for case in cases:
+        work.park(case.link)
 
 
 # Updates -------------------------------------------------------------------------------------------------------------
@@ -129,6 +139,10 @@ def _answered(case: Case, name: SideName, result: Written, open_paths: frozenset
     if result.revision:
         side.take_revision(result.revision)
     case.intent = intents.Check(name, result.revision, open_paths) if result.revision else None
+    if not result.revision:
+        # No read will prove to speak of this write: what reads differently may be no more than the server's version of
+        # what we sent, and loses to what its source says since (rules 8, 17).
+        case.link.prefer = name.other.value
     if result.problem is None:
         case.worked()
 

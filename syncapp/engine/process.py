@@ -67,8 +67,8 @@ class _Batch:
         self._settle()
         for name in SideName:
             apply.update(work, name, self.updates[name])
-            apply.create(work, name, self._searched(name, self._remaining(self.creates[name])))
-            apply.delete(work, name, self._remaining(self.deletes[name]))
+            apply.create(work, name, self._searched(name, self._standing(self.creates[name])))
+            apply.delete(work, name, self._standing(self.deletes[name]))
         for name, case, pairing_id in self.moves:
             apply.move(work, name, case, pairing_id)
 
@@ -79,21 +79,12 @@ class _Batch:
     def _settle(self) -> None:
         work = self.work
         for cases in (self.clean, self.waiting, self.ended, self.held):
-            cases[:] = self._remaining(cases)
-        apply.settle(work, self._standing(self.clean))
+            cases[:] = self._standing(cases)
+        apply.settle(work, [*self.clean, *self.held])
+        apply.put_off(work, self.waiting)
         if self.ended:
             with work.commit():
                 bury(work, [case.link for case in self.ended])
-        if waiting := self._standing(self.waiting):
-            apply.settle(work, waiting, clean=False)
-            for case in waiting:
-                work.park(case.link)
-        if self.held:
-            apply.settle(work, self.held)
-
-    def _remaining(self, cases: Sequence[Case]) -> list[Case]:
-        """Without the half-links that turned out, within this batch, to be part of another link."""
-        return [case for case in cases if case.link.pk not in self.work.swallowed]
 
     # Sorting ---------------------------------------------------------------------------------------------------------
 
@@ -138,8 +129,8 @@ class _Batch:
             return
         for name in SideName:
             case.take(name, decision.bases[name])
-        case.link.recurring = isinstance(views[SideName.EXCHANGE].item, Event) and any(
-            getattr(view.item, "recurrence", None) is not None for view in views.values()
+        case.link.recurring = any(
+            isinstance(view.item, Event) and view.item.recurrence is not None for view in views.values()
         )
         self.clean.append(case)
 
@@ -162,7 +153,8 @@ class _Batch:
         """One side has it and the other never had: it is new, unless something speaks against that."""
         work, pairing = self.work, case.pairing
         assert pairing is not None
-        if not work.listed:
+        if not work.listed or case.link.content is None:
+            # What nobody has looked at yet may belong to an item that we know (syncapp/engine/match.py).
             self.waiting.append(case)
         elif case.link.returned and not self._may_return(case, source):
             return
@@ -256,7 +248,6 @@ class _Batch:
 
     def _searched(self, name: SideName, cases: Sequence[Case]) -> list[Creating]:
         """The creates that remain after a search on their side, right before they are sent (rule 12)."""
-        cases = self._standing(cases)
         if not cases:
             return []
         uids = self._uids(name, cases)

@@ -90,6 +90,9 @@ def _change(case: Case, intent: intents.Change) -> None:
     done = written | {path for path in strange if there.get(path) == intent.source.get(path)}
     _move(case, intent.side, {path: intent.target[path] for path in done})
     _move(case, source, {path: intent.source.get(path) for path in done})
+    if now == case.base(intent.side):
+        # Nothing here but what we wrote: whoever deletes it across has deleted all of it (rule 5).
+        case.take(intent.side, now)
 
 
 def _move(case: Case, name: SideName, delta: Delta) -> None:

@@ -81,7 +81,7 @@ def _sync(work: Work, full: bool) -> bool:
 def _end_first_contact(work: Work) -> None:
     """Everything that the first listings found has been dealt with: from now on nothing is adopted by content."""
     new = [pairing for pairing in work.pairings.values() if pairing.first_contact and pairing.listed]
-    if new and not work.dirty().filter(intent__isnull=True).exists():
+    if new and not work.dirty().filter(intent__isnull=True, has_problem=False).exists():
         with work.commit():
             for pairing in new:
                 pairing.put(first_contact=False)
