@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -115,28 +116,31 @@ def serve(
     lease: Lease, account: ServiceAccount, *, build: BuildSides | None = None, full: bool = False
 ) -> Served | None:
     """Sync one slice of the enrollment under ``lease`` and give it back. None when the lease was lost on the way."""
-    _count_attempt(lease)
-    enrollment = Enrollment.objects.get(pk=lease.enrollment_id)
-    run = runs.begin(enrollment, timezone.now())
     try:
+        put_off = _count_attempt(lease)
+        enrollment = Enrollment.objects.get(pk=lease.enrollment_id)
+        run = runs.begin(enrollment, timezone.now())
         outcome, due_at = _slice(lease, enrollment, account, run, build=build or sides.build, full=full)
-        runs.finish(run, outcome, timezone.now())
-        lease.release(due_at)
+        with transaction.atomic():
+            lease.release(due_at, put_off=put_off)
+            runs.finish(run, outcome, timezone.now())
     except LeaseLost:
         # Whoever has the lease now has closed this run as lost, or will.
-        logger.warning("enrollment %s: lease lost", enrollment.pk)
+        logger.warning("enrollment %s: lease lost", lease.enrollment_id)
         return None
     return Served(outcome, due_at, run.pk)
 
 
-def _count_attempt(lease: Lease) -> None:
-    """Count before the work, and push the due time: an enrollment that kills its worker must not do so for ever."""
-    lease.hold()
-    Enrollment.objects.filter(pk=lease.enrollment_id, fence=lease.fence).update(attempts=F("attempts") + 1)
+def _count_attempt(lease: Lease) -> dt.datetime:
+    """Count before the work, and push the due time: an enrollment that kills its worker must not do so for ever.
+
+    Returns the due time that stands there during the work.
+    """
+    lease.put(attempts=F("attempts") + 1)
     enrollment = Enrollment.objects.only("attempts").get(pk=lease.enrollment_id)
-    Enrollment.objects.filter(pk=lease.enrollment_id, fence=lease.fence).update(
-        due_at=troubles.retry_at(enrollment, timezone.now())
-    )
+    put_off = troubles.retry_at(enrollment, timezone.now())
+    lease.put(due_at=put_off)
+    return put_off
 
 
 def _slice(
@@ -154,11 +158,12 @@ def _slice(
     except LeaseLost:
         raise
     except Exception as error:  # this person's trouble, whatever it is: everybody else goes on
+        lease.hold()
         _log_failure(run, error)
         return Run.Outcome.FAILED, troubles.met(error, enrollment, account, timezone.now())
     finally:
         _close(built)
-    _note_success(enrollment, account, full=full, more=result.more)
+    _note_success(lease, enrollment, account, full=full, more=result.more)
     if result.more:
         return Run.Outcome.MORE, timezone.now()
     return Run.Outcome.DONE, _next_due(result.next_at, timezone.now())
@@ -184,7 +189,7 @@ def _full_comparison_due(enrollment: Enrollment, now: dt.datetime) -> bool:
     return enrollment.full_comparison_at + FULL_COMPARISON_EVERY + spread <= now
 
 
-def _note_success(enrollment: Enrollment, account: ServiceAccount, *, full: bool, more: bool) -> None:
+def _note_success(lease: Lease, enrollment: Enrollment, account: ServiceAccount, *, full: bool, more: bool) -> None:
     now = timezone.now()
     values: dict[str, object] = {"attempts": 0, "account": account}
     if full or enrollment.full_comparison_at is None:
@@ -192,7 +197,7 @@ def _note_success(enrollment: Enrollment, account: ServiceAccount, *, full: bool
     if not more:
         values["last_success"] = now
         values["first_sync_done_at"] = enrollment.first_sync_done_at or now
-    Enrollment.objects.filter(pk=enrollment.pk).update(**values)
+    lease.put(**values)
     troubles.works(enrollment, account)
 
 

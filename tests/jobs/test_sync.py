@@ -303,6 +303,41 @@ def test_a_lost_lease_changes_nothing_any_more(engine: Engine) -> None:
     assert codes() == []
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_lease_that_was_lost_unnoticed_changes_nothing_any_more(engine: Engine, fails: bool) -> None:
+    account()
+    row = person()
+
+    def lose(lease: Lease, run: Run) -> None:
+        Enrollment.objects.filter(pk=row.pk).update(lease_owner="successor", fence=99)
+        Run.objects.filter(pk=run.pk).update(outcome=Run.Outcome.LOST)
+        if fails:
+            error = NotAllowed("no")
+            error.side = SideName.EXCHANGE
+            raise error
+
+    engine.act = lose
+    serve()
+    row.refresh_from_db()
+    assert (row.lease_owner, row.last_success, row.attempts) == ("successor", None, 1)
+    assert Run.objects.get().outcome == Run.Outcome.LOST
+    assert codes() == []
+
+
+def test_who_is_made_due_during_a_slice_is_due_after_it(engine: Engine) -> None:
+    account()
+    row = person()
+    asked = timezone.now()
+
+    def ask(lease: Lease, run: Run) -> None:
+        Enrollment.objects.filter(pk=row.pk).update(due_at=asked)
+
+    engine.act = ask
+    serve()
+    row.refresh_from_db()
+    assert (row.due_at, row.last_success is None) == (asked, False)
+
+
 def test_a_missing_collection_is_a_problem_and_the_rest_syncs(engine: Engine) -> None:
     account()
     row = person()
