@@ -37,6 +37,8 @@ def sync_now(enrollment_id: int, now: dt.datetime) -> bool:
 @transaction.atomic
 def decide(enrollment_id: int, seen: Q, approves: bool, now: dt.datetime, actor_id: int) -> int:
     """Approve or refuse the held deletions that ``seen`` selects. How many still waited."""
+    # Workers lock the enrollment before anything of it: in another order the two could wait for each other for ever.
+    Enrollment.objects.select_for_update().filter(pk=enrollment_id).first()
     holds = Hold.objects.select_for_update().filter(seen, enrollment=enrollment_id, state=Hold.State.WAITING)
     decided = list(holds)
     for hold in decided:
