@@ -13,7 +13,7 @@ from django_q.tasks import async_task
 
 from syncapp.jobs import owners, places, runs
 from syncapp.jobs.task import task
-from syncapp.models import History
+from syncapp.models import History, Installation
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +47,9 @@ def start_drain(number: int) -> None:
 @transaction.atomic
 def install_schedule() -> None:
     """Have exactly one schedule that ticks every minute, and a first tick now. Idempotent."""
+    Installation.get()
+    # Clusters that start at the same time take turns.
+    Installation.objects.select_for_update().get()
     extra = Schedule.objects.filter(func=_TICK).order_by("pk").values_list("pk", flat=True)[1:]
     Schedule.objects.filter(pk__in=list(extra)).delete()
     Schedule.objects.update_or_create(

@@ -54,8 +54,9 @@ def bury(now: dt.datetime) -> int:
         *Enrollment.objects.exclude(lease_owner="").values_list("lease_owner", flat=True),
     }
     dead = [owner for owner in owners if is_dead(owner)]
-    if dead:
-        Heartbeat.objects.filter(owner__in=dead).update(owner="")
-        AccountSlot.objects.filter(owner__in=dead).update(owner="", until=None)
-        Enrollment.objects.filter(lease_owner__in=dead, lease_until__gt=now).update(lease_until=now)
+    for owner in dead:
+        # One owner, one row of each: statements over many rows could wait for each other for ever.
+        Heartbeat.objects.filter(owner=owner).update(owner="")
+        AccountSlot.objects.filter(owner=owner).update(owner="", until=None)
+        Enrollment.objects.filter(lease_owner=owner, lease_until__gt=now).update(lease_until=now)
     return len(dead)
