@@ -6,7 +6,6 @@ import base64
 import os
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from lab.nextcloud.control import ADMIN, ADMIN_PASSWORD
 from lab.scenario.people import SHARED_SECRET
 from lab.seed import EWS_PATH
 from tests.e2e.conftest import ANNA, BEN, Servers, Town
+from tests.e2e.outside import Database, new_database
 
 PATIENCE = 150.0
 
@@ -28,8 +28,8 @@ PATIENCE = 150.0
 class Connector:
     """A connector with a database of its own, as its processes see it."""
 
-    def __init__(self, servers: Servers, folder: Path) -> None:
-        self.database = folder / "connector.sqlite3"
+    def __init__(self, servers: Servers, folder: Path, database: Database) -> None:
+        self.count = database.count
         self._log = folder / "connector.log"
         self._running: list[subprocess.Popen[bytes]] = []
         self.environment = {
@@ -45,7 +45,7 @@ class Connector:
             "SERVICE_ACCOUNTS_FILE": str(folder / "admins.json"),
             "ALLOW_HTTP": "yes",
             "ADDRESSES_ARE_MANAGED": "yes",
-            "DATABASE_URL": f"sqlite:///{self.database}",
+            "DATABASE_URL": database.url,
             "SYNC_INTERVAL": "2",
             "REFRESH_INTERVAL": "5",
         }
@@ -74,11 +74,6 @@ class Connector:
         """What the processes said."""
         return self._log.read_text()
 
-    def count(self, table: str, where: str) -> int:
-        """Rows of a table, read from outside."""
-        with sqlite3.connect(self.database) as database:
-            return int(database.execute(f"SELECT count(*) FROM {table} WHERE {where}").fetchone()[0])
-
 
 @pytest.fixture
 def town(servers: Servers, tmp_path: Path) -> Iterator[Town]:
@@ -91,10 +86,11 @@ def town(servers: Servers, tmp_path: Path) -> Iterator[Town]:
 @pytest.fixture
 def connector(servers: Servers, town: Town, tmp_path: Path) -> Iterator[Connector]:
     """A connector whose database is ready and whose processes are not started yet."""
-    made = Connector(servers, tmp_path)
-    assert made.manage("migrate", "-v0").returncode == 0
-    yield made
-    made.end()
+    with new_database(tmp_path) as database:
+        made = Connector(servers, tmp_path, database)
+        assert made.manage("migrate", "-v0").returncode == 0
+        yield made
+        made.end()
 
 
 def wait_for(what: str, happened: Callable[[], bool], connector: Connector) -> None:
