@@ -96,7 +96,7 @@ def _person(card: Any) -> Person:
         department=words(organisation[1] if len(organisation) > 1 else ""),
         job_title=words(_first(card, "title")),
         web_page=words(_first(card, "url")).rstrip("/"),
-        birthday=_first(card, "bday")[:10],
+        birthday=_day(_first(card, "bday")),
         notes=words(_first(card, "note")),
         emails=frozenset(entry.value.lower() for entry in card.contents.get("email", []) if entry.value),
         phones=frozenset(_phones(card)),
@@ -131,3 +131,9 @@ def _addresses(card: Any) -> Iterator[tuple[str, str]]:
         text = one_line(*(_flat(part) for part in (place.street, place.city, place.region, place.code, place.country)))
         if text:
             yield "work" if "WORK" in types else "home" if "HOME" in types else "other", text
+
+
+def _day(text: str) -> str:
+    """A birthday in one spelling: cards have 2000-01-01, 20000101, or either with a time."""
+    plain = text.split("T")[0].replace("-", "")
+    return f"{plain[:4]}-{plain[4:6]}-{plain[6:8]}" if len(plain) == 8 else text
