@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -82,6 +83,20 @@ def test_the_same_field_edited_before_the_read_back_travels(town: Town, here: Si
     town.settle()
     assert "Etat" in town.both()
     assert not {"Budget", "Haushalt"} & set(town.both())
+
+
+def test_a_rewritten_body_is_no_edit_where_no_read_can_prove_it(town: Town) -> None:
+    """Rules 8 and 17: the server's version of what we sent never wins over what its source says since."""
+    town.world.exchange.silent = True
+    made = town.phone.create(town.folder(NEXTCLOUD), event("Budget", description="Eins..."))
+
+    def edit_it() -> None:
+        town.phone.edit(made.id, lambda item: replace(item, description="Zwei..."))
+
+    town.world.wire.at("create", When.AFTER, edit_it, side=EXCHANGE)
+    town.sync()
+    town.settle()
+    assert town.event(NEXTCLOUD).description.startswith("Zwei")
 
 
 @BOTH_WAYS
@@ -176,6 +191,37 @@ def test_what_a_person_deletes_after_a_lost_create_stays_deleted(
     town.person(here).delete(town.find(here, "Budget").id)
     town.settle()
     assert "Budget" not in town.both()
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize("error", [Unreachable("no answer"), Crash()])
+def test_what_a_person_deletes_across_after_a_lost_create_stays_deleted(
+    town: Town, here: SideName, error: BaseException
+) -> None:
+    """Rules 5 and 10: what we created holds no more than what was sent."""
+    many(town)
+    town.settle()
+    made = town.person(here.other).create(town.folder(here.other), event("Budget"))
+    town.world.wire.at("create", When.AFTER, raising(error), side=here)
+    town.sync()
+    town.person(here.other).delete(made.id)
+    town.settle()
+    assert "Budget" not in town.both()
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize("error", [Unreachable("no answer"), Crash()])
+def test_what_a_person_deletes_across_after_a_lost_update_stays_deleted(
+    town: Town, here: SideName, error: BaseException
+) -> None:
+    """Rules 5 and 9: what differs from before is what we wrote ourselves."""
+    linked(town)
+    town.person(here.other).edit(town.find(here.other, "Budget").id, titled("Haushalt"))
+    town.world.wire.at("update", When.AFTER, raising(error), side=here)
+    town.sync()
+    town.person(here.other).delete(town.find(here.other, "Haushalt").id)
+    town.settle()
+    assert not {"Budget", "Haushalt"} & set(town.both())
 
 
 def test_a_create_that_lands_after_its_own_retry_is_removed(town: Town) -> None:
