@@ -43,6 +43,8 @@ MAX_ANSWER = 256 * 1024 * 1024
 MAX_REDIRECTS = 4
 USER_AGENT = "Nextcloud Exchange Connector"
 
+# What SQLite, MySQL and PostgreSQL say when writers block each other; what was to be written is rolled back.
+_LOCKED = re.compile(r"database is locked|deadlock|lock wait timeout|could not serialize access", re.IGNORECASE)
 _SAFE_IN_PATH = "/@:!$&'()*+,;=~"
 _WRITES = frozenset({"PUT", "POST", "DELETE", "MOVE"})
 _REDIRECTS = frozenset({301, 302, 307, 308})
@@ -83,6 +85,12 @@ class Answer:
         # sabre/dav says more in an element of its own.
         words = root.findtext("{http://sabredav.org/ns}message") or ""
         return frozenset(str(each.tag).rpartition("}")[2] for each in root.iter(etree.Element)), " ".join(words.split())
+
+    @property
+    def database_locked(self) -> bool:
+        """Whether the server could do nothing because others were writing: 503 comes from its login, 500 from the rest
+        (docs/server-behaviour.md#section-3-3)."""
+        return self.status in (500, 503) and _LOCKED.search(self.error[1]) is not None
 
 
 @dataclass(frozen=True)
@@ -278,7 +286,7 @@ def _raise_for_whole_call(answer: Answer, method: str) -> None:
     if status == 429:
         # Nextcloud counts failed logins by address: everybody behind ours has to wait (section 3).
         raise Throttled(_seconds(answer), whole_server=True)
-    if status == 503:
+    if status == 503 and not answer.database_locked:
         if b"Account disabled" in answer.body or b"account disabled" in answer.body:
             raise NotAllowed("The user's account is disabled in Nextcloud.")
         if answer.headers.get("retry-after"):

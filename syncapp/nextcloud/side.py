@@ -51,9 +51,6 @@ WRITES_AT_ONCE = 2
 """What one user's connection gains by, and what a server bears (docs/server-behaviour.md#section-3)."""
 LOCK_WAITS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 
-# What SQLite, MySQL and PostgreSQL say when writers block each other; the write was rolled back (section 3.3).
-_LOCKED = re.compile(r"database is locked|deadlock|lock wait timeout|could not serialize access", re.IGNORECASE)
-
 # What servers answer to a second object with the same UID; Nextcloud's 500 speaks of one in the trash bin.
 _CLASHES = frozenset({400, 403, 409, 412, 500})
 _WHOLE_CALL = (Throttled, Unreachable, NotAllowed, LoginFailed, NoMailbox)
@@ -257,11 +254,11 @@ class NextcloudSide:
         """
         for seconds in LOCK_WAITS:
             answer = self._client.request(method, path, data, headers)
-            if not (answer.status == 423 or _database_locked(answer)):
+            if not (answer.status == 423 or answer.database_locked):
                 return answer
             time.sleep(seconds)
         answer = self._client.request(method, path, data, headers)
-        if _database_locked(answer):
+        if answer.database_locked:
             raise Unreachable("Nextcloud's database is locked by other writers; we try again later.")
         return answer
 
@@ -361,10 +358,6 @@ class NextcloudSide:
 
 def _if_match(revision: str) -> dict[str, str]:
     return {"If-Match": f'"{revision}"'}
-
-
-def _database_locked(answer: Answer) -> bool:
-    return answer.status == 500 and _LOCKED.search(answer.error[1]) is not None
 
 
 def _not_begun(error: SideError) -> SideError:

@@ -233,24 +233,25 @@ def test_bodies_carry_hostile_names_safely() -> None:
         assert nasty in "".join(map(str, root.itertext()))
 
 
-def locked(request: httpx.Request) -> httpx.Response:
+def locked(status: int) -> httpx.Response:
     """What Nextcloud says when another writer holds its SQLite database."""
     body = (
         '<d:error xmlns:d="DAV:" xmlns:s="http://sabredav.org/ns"><s:message>An exception occurred while executing a '
         "query: SQLSTATE[HY000]: General error: 5 database is locked</s:message></d:error>"
     )
-    return httpx.Response(500, content=body.encode(), request=request)
+    return httpx.Response(status, content=body.encode())
 
 
 def test_a_write_that_meets_a_locked_database_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nextcloud_side, "LOCK_WAITS", (0.0, 0.0))
-    answers = iter([False, False, True])
-    side = side_on(lambda request: httpx.Response(204) if next(answers) else locked(request))
+    answers = iter([locked(500), locked(503), httpx.Response(204)])
+    side = side_on(lambda request: next(answers))
     assert side.delete([Deletion("/c/1.ics", "1")]) == [Written("/c/1.ics")]
     assert next(answers, None) is None
 
 
-def test_a_database_that_stays_locked_is_no_fault_of_the_object(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("status", [500, 503])
+def test_a_database_that_stays_locked_is_no_fault_of_the_object(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
     monkeypatch.setattr(nextcloud_side, "LOCK_WAITS", (0.0, 0.0))
-    (result,) = side_on(locked).delete([Deletion("/c/1.ics", "1")])
+    (result,) = side_on(lambda request: locked(status)).delete([Deletion("/c/1.ics", "1")])
     assert isinstance(result, Unreachable)
