@@ -21,6 +21,8 @@ EXCEPTIONS = "exceptions"
 
 AnyItem = TypeVar("AnyItem", bound=Item)
 
+_ELEMENTS = "_elements"
+"""Where an item keeps its elements once they are known; no field, so no part of its value."""
 _OCCURRENCE_FIELDS = {field.name: field for field in EVENT_FIELDS if field.per_occurrence}
 
 
@@ -35,8 +37,15 @@ class Part:
     value: Any
 
 
-def elements(item: Item) -> dict[Element, Part]:
-    """Every element that ``item`` has, with its value."""
+def elements(item: Item) -> Mapping[Element, Part]:
+    """Every element that ``item`` has, with its value. Found once per item: items never change."""
+    known: Mapping[Element, Part] | None = vars(item).get(_ELEMENTS)
+    if known is None:
+        known = vars(item)[_ELEMENTS] = _elements(item)
+    return known
+
+
+def _elements(item: Item) -> dict[Element, Part]:
     found: dict[Element, Part] = {}
     for field in FIELDS[item.kind]:
         found.update(_of_field(item, field))
@@ -52,6 +61,8 @@ def _of_field(item: Item, field: Field) -> Iterator[tuple[Element, Part]]:
         for member in value:
             if (key := _key(field, member)) and (normal := field.normal(member)):
                 yield (field.name, key), Part(normal, member)
+        return
+    if value is None or value == "":
         return
     normal = field.normal(item if field.name == "recurrence" else value)
     if normal:
@@ -94,7 +105,8 @@ def with_elements(item: AnyItem, source: Item, changed: Collection[Element]) -> 
 
 
 def _merged_members(field: Field, mine: Iterable[Any], theirs: Iterable[Any], keys: set[str]) -> tuple[Any, ...]:
-    new = {_key(field, member): member for member in theirs if _key(field, member) in keys}
+    # As in ``elements``: of members with the same key the last one that says anything.
+    new = {key: member for member in theirs if (key := _key(field, member)) in keys and field.normal(member)}
     kept: list[Any] = []
     for member in mine:
         key = _key(field, member)
