@@ -18,6 +18,7 @@ from syncapp.engine.work import Work
 from syncapp.models import Link, Pairing, Problem, Tomb
 from syncapp.models.link import own_id
 from syncapp.models.pairing import digest
+from syncapp.models.rows import insert
 from syncapp.side import Change, Changes, Gone, Object, Side, SideName, TokenLost
 
 _MISSING = "folder-missing"
@@ -246,7 +247,7 @@ class _Folder:
             side.id, side.pairing_id = id, self.pairing.pk
             link.returned = side.digest in buried
             links.append(link)
-        Link.objects.bulk_create(links)
+        insert(links)
 
     def _buried(self, ids: Sequence[str]) -> set[bytes | None]:
         column = f"{self.name}_digest"

@@ -13,6 +13,7 @@ from django.db.models import F
 from syncapp.engine.clock import Clock
 from syncapp.items.elements import Element
 from syncapp.models import Link, Problem, Run, RunLine
+from syncapp.models.rows import insert
 from syncapp.side import SideName
 
 COUNTS = ("created", "updated", "deleted", "adopted", "held", "failed")
@@ -73,7 +74,7 @@ class Journal:
     def flush(self) -> None:
         """Write what was noted; called at the end of a transaction."""
         if self._lines:
-            RunLine.objects.bulk_create(self._lines)
+            insert(self._lines)
         if self._new:
             Run.objects.filter(pk=self.run.pk).update(**{name: F(name) + value for name, value in self._new.items()})
 

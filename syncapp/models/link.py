@@ -13,6 +13,7 @@ from django.db.models import Q
 from syncapp.items import Kind
 from syncapp.models.enrollment import Enrollment
 from syncapp.models.pairing import Pairing, digest
+from syncapp.models.rows import values_of
 from syncapp.side import SideName
 
 KEY_BYTES = 16
@@ -159,22 +160,9 @@ class LinkManager(models.Manager["Link"]):
         fields = [each for each in Link._meta.concrete_fields if each.name not in _FIXED]
         columns = ", ".join(f"{quote(str(each.column))} = %s" for each in fields)
         statement = f"UPDATE {quote(Link._meta.db_table)} SET {columns} WHERE {quote('id')} = %s"  # noqa: S608
-        # Texts, numbers and bytes are what every driver takes as they are.
-        adapted = (models.DateTimeField, models.JSONField)
-        rows = [
-            (
-                *(
-                    each.get_db_prep_save(getattr(link, each.attname), connection)
-                    if isinstance(each, adapted)
-                    else getattr(link, each.attname)
-                    for each in fields
-                ),
-                link.pk,
-            )
-            for link in links
-        ]
+        values = values_of(fields)
         with connection.cursor() as cursor:
-            cursor.executemany(statement, rows)
+            cursor.executemany(statement, [[*values(link), link.pk] for link in links])
 
     def clean(self, read: Iterable[tuple[int, int]]) -> None:
         """Clear the dirt of links, given as (pk, the counter that was read): newer dirt stays (rule 20)."""
