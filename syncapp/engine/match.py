@@ -134,9 +134,10 @@ def _recognise(work: Work, name: SideName, batch: Sequence[Link], objects: Mappi
                     taken |= {each.new.pk, each.link.pk}
             elif each.nonce is not None and there.nonce is not None and bytes(there.nonce) != each.nonce:
                 late.append((each.new, objects[each.new.pk], bytes(each.link.key)))
+    by_own_id = {each.new.pk for each in candidates if each.nonce is not None}
     for link in batch:
         # Its link has died, but what we sent is remembered.
-        if link.pk in own and link.pk not in taken and not any(each.new.pk == link.pk for each in candidates):
+        if link.pk in own and link.pk not in taken | by_own_id:
             late.append((link, objects[link.pk], own[link.pk][0]))
     late = [each for each in late if was_sent(work, each[1], each[2])]
     remove_late_copies(work, name, late)
