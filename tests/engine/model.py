@@ -52,8 +52,9 @@ class Model:
     """What stands on a side now: looked at only to see whether a person took up a copy that is one too many."""
     same_across: Callable[[Stored], bool] = lambda _stored: False
     """Whether the other side holds what this object was, in the same folder, or nothing, and no request is late."""
+    side: SideName = SideName.EXCHANGE
     agreed: bool = False
-    """What ``same_across`` says of the act that is being listened to."""
+    """Where the act is done that is being listened to, and what ``same_across`` says of it."""
     in_step: bool = False
     restored: bool = False
     """A server went back to a backup, or all our state is gone: what is deleted may return, what is old may win."""
@@ -81,6 +82,7 @@ class Model:
         self.touched.setdefault(tag, set()).add(act.verb)
         if act.before is not None and _nameless(act):
             self._excuse(tag)
+        self.side = act.side
         self.agreed = act.before is not None and self.same_across(act.before)
         if act.verb in ("edit", "move"):
             self._excuse_taken_up(act.side, tag)
@@ -93,8 +95,9 @@ class Model:
         What else was done to it in the meantime then belongs to one of two items, as far as anybody can tell.
         """
         done = self.touched[tag]
-        if "restore" in done or ("move" in done and len(done) > 1):
-            self.copies[tag] = max(self.copies[tag], 2)
+        if "excused" not in done and ("restore" in done or ("move" in done and len(done) > 1)):
+            done.add("excused")
+            self.copies[tag] += 1
             self.torn.add(tag)
 
     def _excuse_taken_up(self, side: SideName, tag: str) -> None:
@@ -128,7 +131,8 @@ class Model:
         self._allow(word for word, of in tuple(self.replaced.items()) if of == tag)
         # A move or a restore that has not settled yet may count as an edit that beats this deletion.
         unsettled = self.touched[tag] & {"move", "restore"}
-        if self.copies[tag] == 1 and tag not in self.torn and self.agreed and not unsettled:
+        one_of_many = self.copies[tag] > 1 or any(tag_of(each) == tag for each in self.living(self.side))
+        if self.agreed and not one_of_many and not unsettled and tag not in self.torn:
             self.deleted.add(tag)
 
     _destroy = _delete

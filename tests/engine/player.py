@@ -26,7 +26,7 @@ from syncapp.side import AlreadyThere, Gone, SideName, Throttled, TokenLost, Unr
 from tests.engine.commits import Edge, watching
 from tests.engine.model import Model, tag_of, words
 from tests.engine.server import EXCHANGE_EMAILS, State, Stored
-from tests.engine.town import Ran, Town
+from tests.engine.town import Ran, Town, addresses
 from tests.engine.wire import Call, Crash, Late, When
 
 WEEKS = 6
@@ -129,8 +129,10 @@ class Player:
         there = [each for each in self.town.living(here.other, self.kind) if tag_of(each.item) == tag_of(stored.item)]
         if any(isinstance(each.item, Contact) and len(each.item.emails) > EXCHANGE_EMAILS for each in (stored, *there)):
             return False
-        content = self.town.content(here, stored)
-        return not self._late() and all(self.town.content(here.other, each) == content for each in there)
+        content = (self.town.content(here, stored), addresses(stored.item))
+        return not self._late() and all(
+            (self.town.content(here.other, each), addresses(each.item)) == content for each in there
+        )
 
     def number(self) -> int:
         """A number that was never given before."""

@@ -280,6 +280,18 @@ def test_a_late_create_on_nextcloud_is_not_doubled(town: Town) -> None:
     assert town.both() == ["Budget"]
 
 
+def test_a_late_create_of_something_moved_meanwhile_is_removed(town: Town) -> None:
+    """Rule 11: its link has died, and another link has the same UID."""
+    made = town.outlook.create(town.folder(EXCHANGE), event("Budget"))
+    town.world.wire.at("create", When.ITEM, raising(Late()), side=NEXTCLOUD)
+    town.sync()
+    town.outlook.move(made.id, town.folder(EXCHANGE, number=2))
+    town.sync()
+    town.world.nextcloud.land()
+    town.settle()
+    assert town.both() == ["Budget"]
+
+
 def test_a_copy_that_a_person_makes_of_our_object_is_a_new_item(town: Town) -> None:
     """Rule 11: the same nonce twice."""
     town.phone.create(town.folder(NEXTCLOUD), event("Budget"))
