@@ -31,6 +31,8 @@ _PATIENCE = 1800.0
 _COLLECTIONS_EACH = 2
 _LOOKS = 30
 """How often each person is looked at when everything is quiet, at full size."""
+_LOOKS_BEFORE = 5
+"""Looks that are not measured: each worker asks once an hour where a person's collections are."""
 _SETTLED = 7.0
 """Seconds after which times of whole seconds tell the last write from a next one, on either side."""
 _AT_REST = 10.0
@@ -161,8 +163,8 @@ class _Bench:
     def _idle(self) -> tuple[Reading, int]:
         """Look at everybody again and again; the looks that there were."""
         time.sleep(_SETTLED)
-        self._look_at_everybody()
-        self._look_at_everybody()
+        for _ in range(_LOOKS_BEFORE):
+            self._look_at_everybody()
         before, looks = self._read(), _looks()
         for number in range(1, self._looks_at_each + 1):
             self._look_at_everybody()
