@@ -27,7 +27,7 @@ _DWELL = 0.003
 
 
 class Habit(StrEnum):
-    """How racing workers may misbehave."""
+    """How racing workers may misbehave; they take what others hold once somebody waits at the gate."""
 
     NONE = "none"
     TAKE_LEASES = "take-leases"
@@ -90,13 +90,15 @@ def _race(folder: Path, slices: int, habit: Habit) -> None:
 
     from syncapp.jobs import owners, sync
     from syncapp.models import Enrollment
+    from tests.e2e.shelf import Gate
 
-    build, served = builder(folder), 0
+    build, gate, served = builder(folder), Gate(folder), 0
     everybody = list(Enrollment.objects.order_by("pk").values_list("pk", flat=True))
     while served < slices:
         for pk in everybody:
             Enrollment.objects.filter(pk=pk).update(due_at=timezone.now())
-        _take(habit)
+        if gate.waiting():
+            _take(habit)
         served += sync.serve_one(owners.new_owner(), build)
 
 
