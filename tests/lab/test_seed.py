@@ -122,7 +122,7 @@ def mirrored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
         start("lab.nextcloud", folder / "nextcloud.sqlite3") as nextcloud,
     ):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(seeding, "_fill", lambda *_: "")
+            patch.setattr(seeding, "fill", lambda *_: "")
             filled = seed(exchange.url, nextcloud.url)
         events, contacts = plan_events(user, today), plan_contacts(user)
         account = connect(filled.ews_url, filled.exchange_login(user), user.email, user.zone)
