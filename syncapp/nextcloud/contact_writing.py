@@ -252,10 +252,20 @@ class _Writer:
         for each in sorted(self.contact.phones, key=lambda each: each.label.endswith("-2")):
             if digits(each.number):
                 wanted.setdefault((each.label, digits(each.number)), each)
-        for stored, phone in phones_of(self.card):
-            new_one = wanted.pop((phone.label, digits(phone.number)), None)
-            if new_one is None:
+        stored_phones = phones_of(self.card)
+        known = {(phone.label, digits(phone.number)) for _, phone in stored_phones}
+        for stored, phone in stored_phones:
+            if wanted.pop((phone.label, digits(phone.number)), None) is not None:
+                continue
+            # Another number under the same label takes the line's place: of two lines for home the first is "home" and
+            # the second "home-2", and its group and parameters are the person's own.
+            successor = next((each for each in wanted if each[0] == phone.label and each not in known), None)
+            if successor is None:
                 self.card.replace([stored], ())
+                continue
+            kept = tuple(each for each in stored.parameters if each[0] not in _ENCODINGS)
+            number = escape(line(wanted.pop(successor).number))
+            self.card.replace([stored], [self.line("TEL", number, kept, stored.group)])
         new_lines = [self.line("TEL", escape(line(each.number)), _phone_types(each.label)) for each in wanted.values()]
         self._append("TEL", new_lines)
 

@@ -325,3 +325,13 @@ def test_what_nextcloud_can_not_store_is_refused_before() -> None:
         contact_writing.check(Contact(), "x" * 256)
     with pytest.raises(Refused, match="picture may be too large"):
         written(Contact(photo=Photo(PICTURE + bytes(5 * 1024 * 1024))))
+
+
+def test_another_number_under_a_label_takes_the_line_of_the_one_before() -> None:
+    # Behind the other line for home it would become the second number, and the other one the first.
+    data = card("item1.TEL;TYPE=HOME,VOICE:030 1", "TEL;TYPE=HOME:030 2")
+    stored = read(data)
+    after = replace(stored, phones=(Phone("030 3", "home"), Phone("030 2", "home-2")))
+    again = patched(data, after)
+    assert read(again).phones == after.phones
+    assert b"item1.TEL;TYPE=HOME,VOICE:030 3" in again
