@@ -40,7 +40,6 @@ class Work:
     ``passes`` numbers the collects; ``complete`` is the number of the last one that reached every pairing, 0 if none
     did in this slice. ``broken`` are pairings whose folder is not there on one side: nothing of theirs is touched.
     ``swallowed`` are half-links that became part of another link: what a batch still holds of them is void.
-    ``swallowed`` are half-links that turned out to be an object of another link and are no more.
     """
 
     lease: Lease
