@@ -114,7 +114,8 @@ def _updated(work: Work, name: SideName, job: Updating, result: Written) -> None
     open_paths = _open(case, name, write)
     _advance(case, name, write.target, skipped)
     _advance(case, name.other, write.source, skipped)
-    _answered(case, name, result, open_paths)
+    in_steps = any(each[0] in work.side(name).steps for each in write.changed)
+    _answered(case, name, result, open_paths, frozenset(write.target) if in_steps else None)
     work.journal.note("updated", case.link, name, write.changed, count="updated")
     if job.decision.conflicts:
         work.journal.note("conflict", case.link, name, job.decision.conflicts, note=f"{job.decision.winner} won")
@@ -133,12 +134,14 @@ def _advance(case: Case, name: SideName, delta: Delta, skipped: set[bytes]) -> N
     case.take(name, base)
 
 
-def _answered(case: Case, name: SideName, result: Written, open_paths: frozenset[bytes]) -> None:
+def _answered(
+    case: Case, name: SideName, result: Written, open_paths: frozenset[bytes], only: frozenset[bytes] | None
+) -> None:
     side = case.side(name)
     side.id, side.whole = result.id, None
     if result.revision:
         side.take_revision(result.revision)
-    case.intent = intents.Check(name, result.revision, open_paths) if result.revision else None
+    case.intent = intents.Check(name, result.revision, open_paths, only) if result.revision else None
     if not result.revision:
         # No read will prove to speak of this write: what reads differently may be no more than the server's version of
         # what we sent, and loses to what its source says since (rules 8, 17).
@@ -186,7 +189,8 @@ def _read_back(
             if isinstance(found, Object) and work.lives(name, found):
                 case.objects[name] = found
                 case.side(name).uid = found.uid or case.side(name).uid
-            if check(case, intent) and case.link.pk in final:
+            # Without a whole, something on this side waits to travel.
+            if check(case, intent) and case.link.pk in final and case.side(name).whole is not None:
                 case.link.prefer = ""
                 work.journal.well([case.link])
                 clean.append((case.link.pk, case.dirty))
@@ -346,7 +350,7 @@ def _created(work: Work, name: SideName, job: Creating, result: Written) -> None
     there.base = Base({path: value for path, value in job.target.items() if path not in skipped}).pack()
     case.take(name.other, {path: value for path, value in job.source.items() if path not in skipped})
     link.pairing_id, link.fresh_uid, link.initial, link.content = job.pairing_id, False, False, None
-    _answered(case, name, result, frozenset())
+    _answered(case, name, result, frozenset(), frozenset(job.target) if job.steps else None)
     work.journal.note("created", link, name, count="created")
     _unwritten(work, name, case, result)
 

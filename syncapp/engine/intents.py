@@ -65,11 +65,14 @@ class Check:
     """A write to ``side`` was answered with ``revision`` and not yet read back (rules 7, 8).
 
     ``open`` are the paths of elements that had changed on that side before the write and still have to travel.
+    ``only`` are those that were written, when that took several requests: somebody may have edited others in between,
+    and the revision, which is the last request's, does not tell. None: it was one request.
     """
 
     side: SideName
     revision: str
     open: frozenset[bytes] = frozenset()
+    only: frozenset[bytes] | None = None
 
 
 Intent = Create | Change | Delete | Move | Check
@@ -104,6 +107,7 @@ def pack(intent: Intent) -> dict[str, Any]:
                 "side": intent.side.value,
                 "revision": intent.revision,
                 "open": sorted(path.hex() for path in intent.open),
+                "only": None if intent.only is None else sorted(path.hex() for path in intent.only),
             }
 
 
@@ -121,5 +125,6 @@ def unpack(stored: Mapping[str, Any]) -> Intent:
         case "move":
             return Move(side)
         case "check":
-            return Check(side, stored["revision"], frozenset(map(bytes.fromhex, stored["open"])))
+            only = None if stored["only"] is None else frozenset(map(bytes.fromhex, stored["only"]))
+            return Check(side, stored["revision"], frozenset(map(bytes.fromhex, stored["open"])), only)
     raise ValueError(f"an intent to {stored['do']!r} is not known")

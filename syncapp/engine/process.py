@@ -240,10 +240,10 @@ class _Batch:
         side = case.side(name)
         if side.pairing_id != case.link.pairing_id:
             return False
-        if side.whole is None and side.nonce is not None:
-            # Our own creation, whose answer or read-back was lost: it holds no more than what was sent (rule 10).
-            return case.hashes(name) == case.base(name)
-        return side.whole is not None and bytes(side.whole) == case.whole(name)
+        if side.whole is None:
+            # Our own write, whose answer or read-back was lost: it holds no more than what was sent (rules 7, 10).
+            return side.base is not None and case.hashes(name) == case.base(name)
+        return bytes(side.whole) == case.whole(name)
 
     def _refused(self, case: Case) -> bool:
         return self.work.has_holds and Hold.objects.filter(link=case.link, state=Hold.State.REFUSED).exists()

@@ -64,8 +64,11 @@ def check(case: Case, intent: intents.Check) -> bool:
     found = case.objects.get(intent.side)
     if found is None or not intent.revision or found.revision != intent.revision:
         return False
-    # Where the write altered more than it was told to, that is how this server keeps it: nobody's edit.
     old, now = case.base(intent.side), case.hashes(intent.side)
+    if intent.only is not None:
+        case.take(intent.side, moved(old, {path: now.get(path) for path in intent.only - intent.open}))
+        return True
+    # Where the write altered more than it was told to, that is how this server keeps it: nobody's edit.
     case.take(intent.side, moved(now, {path: old.get(path) for path in intent.open}))
     return True
 

@@ -15,6 +15,7 @@ EXAMPLES = [
     intents.Delete(SideName.EXCHANGE, b"wholewho"),
     intents.Move(SideName.NEXTCLOUD),
     intents.Check(SideName.EXCHANGE, "ck7", frozenset({b"one", b"two"})),
+    intents.Check(SideName.NEXTCLOUD, "etag", only=frozenset({b"one"})),
 ]
 
 
