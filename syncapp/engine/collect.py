@@ -262,18 +262,7 @@ class _Folder:
             noted = {f"{self.name}_missing": self.work.passes, f"{self.name}_lost": self.pairing.distrusted(self.name)}
             gone.filter(**{f"{self.name}_missing": None}).update(**noted)
             gone.update(dirty=F("dirty") + 1, attempts=0, not_before=None)
-            self._note_created_and_gone([id for id in chunk if id not in known])
-
-    def _note_created_and_gone(self, ids: Collection[str]) -> None:
-        """An id that we don't know is gone: perhaps an object whose create was never answered to us (rules 3, 10)."""
-        if not ids:
-            return
-        for link in self.work.links().filter(intent__do="create", intent__side=self.name.value):
-            intent = intents.unpack(link.intent or {})
-            assert isinstance(intent, intents.Create)
-            if any(own_id(bytes(link.key), intent.nonce) in id for id in ids):
-                link.intent = intents.pack(replace(intent, gone=True))
-                link.save(update_fields=["intent"])
+            note_created_and_gone(self.work, self.name, [id for id in chunk if id not in known])
 
     def _known(self, ids: Sequence[str]) -> dict[str, Link]:
         column = f"{self.name}_digest__in"
@@ -281,6 +270,21 @@ class _Folder:
             self.work.links().defer("exchange_base", "nextcloud_base").filter(**{column: [digest(id) for id in ids]})
         )
         return {link.side(self.name).id: link for link in found}
+
+
+def note_created_and_gone(work: Work, name: SideName, ids: Collection[str]) -> None:
+    """Objects that no link has are gone: perhaps of a create that was never answered to us (rules 3, 10).
+
+    Called inside a transaction.
+    """
+    if not ids:
+        return
+    for link in work.links().filter(intent__do="create", intent__side=name.value):
+        intent = intents.unpack(link.intent or {})
+        assert isinstance(intent, intents.Create)
+        if any(own_id(bytes(link.key), intent.nonce) in id for id in ids):
+            link.intent = intents.pack(replace(intent, gone=True))
+            link.save(update_fields=["intent"])
 
 
 def _chunks(ids: Sequence[str]) -> Iterable[Sequence[str]]:

@@ -21,21 +21,17 @@ def was_sent(work: Work, found: Object, key: bytes) -> bool:
     """
     own = parse_own_id(found.own_id)
     attempts = list(Sent.objects.filter(enrollment_id=work.enrollment_id, key=key))
-    if own is None or not any(bytes(each.nonce) == own[1] and not each.linked for each in attempts):
+    mine = next((each for each in attempts if own is not None and bytes(each.nonce) == own[1]), None)
+    if mine is None or mine.linked:
         return False
     known: dict[bytes, set[bytes]] = defaultdict(set)
-    optional: set[bytes] = set()
     for attempt in attempts:
-        optional |= set(map(bytes.fromhex, attempt.steps))
         for path, value in Base.unpack(bytes(attempt.hashes)).hashes.items():
             known[path].add(value)
+    sent = Base.unpack(bytes(mine.hashes)).hashes.keys()
     hashes = work.prints(key).item(found.item)
-    missing = known.keys() - hashes.keys() - optional
-    return (
-        not missing
-        and all(value in known[path] for path, value in hashes.items() if path in known)
-        and all(path in known for path in hashes)
-    )
+    missing = sent - hashes.keys() - set(map(bytes.fromhex, mine.steps))
+    return not missing and hashes.keys() <= sent and all(value in known[path] for path, value in hashes.items())
 
 
 def remove_late_copies(work: Work, name: SideName, copies: Sequence[tuple[Link, Object, bytes]]) -> None:

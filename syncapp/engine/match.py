@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from django.db.models import F, Q
 
+from syncapp.engine.collect import note_created_and_gone
 from syncapp.engine.late import remove_late_copies, was_sent
 from syncapp.engine.work import BATCH, Work
 from syncapp.items import Event, Item
@@ -62,9 +63,10 @@ def _survey(work: Work, name: SideName, batch: Sequence[Link]) -> None:
         elif isinstance(found, SideError):
             broken.append((link, found))
         else:
-            gone.append(link.pk)
+            gone.append(link)
     with work.commit():
-        Link.objects.filter(pk__in=gone).delete()
+        note_created_and_gone(work, name, [link.side(name).id for link in gone])
+        Link.objects.filter(pk__in=[link.pk for link in gone]).delete()
         for link, problem in broken:
             link.attempts += 1
             link.not_before = work.retry_at(link.attempts + 4)
