@@ -10,7 +10,7 @@ import pytest
 from syncapp.side import SideName, Unreachable
 from tests.engine.commits import Edge, watching
 from tests.engine.test_scenarios_absence import many
-from tests.engine.town import EXCHANGE, NEXTCLOUD, Town, event, placed, title_of, titled
+from tests.engine.town import CONTACT, EXCHANGE, NEXTCLOUD, Town, contact, event, placed, title_of, titled
 from tests.engine.wire import Crash, Late, When, raising
 
 BOTH_WAYS = pytest.mark.parametrize("here", SideName)
@@ -191,6 +191,33 @@ def test_what_a_person_deletes_after_a_lost_create_stays_deleted(
     town.person(here).delete(town.find(here, "Budget").id)
     town.settle()
     assert "Budget" not in town.both()
+
+
+def test_a_contact_deleted_after_a_lost_create_and_the_collect_stays_deleted(town: Town) -> None:
+    """Rule 10: it was listed, and it is not there when it is looked at; Nextcloud has no bin for contacts."""
+    for name in ("Bob", "Carla"):
+        town.outlook.create(town.folder(EXCHANGE, CONTACT), contact(name))
+    town.settle()
+    town.outlook.create(town.folder(EXCHANGE, CONTACT), contact("Anna"))
+    town.world.wire.at("create", When.AFTER, raising(Crash()), side=NEXTCLOUD)
+    town.sync()
+    made = town.find(NEXTCLOUD, "Anna", CONTACT)
+    town.world.wire.at("read", When.BEFORE, lambda: town.phone.delete(made.id), side=NEXTCLOUD)
+    town.sync()
+    town.settle()
+    assert town.both(CONTACT) == ["Bob", "Carla"]
+
+
+def test_a_late_copy_of_an_earlier_version_is_removed(town: Town) -> None:
+    """Rule 11: each attempt is compared with what was sent in it."""
+    made = town.phone.create(town.folder(NEXTCLOUD), event("Budget"))
+    town.world.wire.at("create", When.ITEM, raising(Late()), side=EXCHANGE)
+    town.sync()
+    town.phone.edit(made.id, placed("Raum 3"))
+    town.sync()
+    town.world.exchange.land()
+    town.settle()
+    assert town.both() == ["Budget"]
 
 
 @BOTH_WAYS
