@@ -61,16 +61,19 @@ class Command(BaseCommand):
 
 @contextmanager
 def _signals_end_it() -> Iterator[None]:
-    """Let a SIGTERM end the demo in the same order as Ctrl-C."""
+    """Let Ctrl-C and SIGTERM end the demo in order, also where a shell started it with SIGINT ignored."""
 
     def interrupt(*_: object) -> None:
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not leave half of it running
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _begin(stage: Stage, console: Console) -> None:
