@@ -10,14 +10,14 @@ from syncapp.engine.work import Work
 from syncapp.items.fingerprint import Base
 from syncapp.models import History, Link, Sent
 from syncapp.models.link import parse_own_id
-from syncapp.side import Deletion, Gone, Object, SideName, Written
+from syncapp.side import Deletion, Gone, Object, SideError, SideName, Written
 
 
-def was_sent(work: Work, found: Object, key: bytes) -> bool:
+def was_sent(work: Work, found: Object, key: bytes, twin: Object | SideError | None = None) -> bool:
     """Whether an object is just what we sent under its nonce, and that nonce was never linked.
 
     Anything else is a person's: a copy, something restored from the bin, or edited since. What a server made of the
-    same content in another attempt counts as sent.
+    same content in another attempt counts as sent, also when that is seen only at its ``twin``, the linked object.
     """
     own = parse_own_id(found.own_id)
     attempts = list(Sent.objects.filter(enrollment_id=work.enrollment_id, key=key))
@@ -28,8 +28,12 @@ def was_sent(work: Work, found: Object, key: bytes) -> bool:
     for attempt in attempts:
         for path, value in Base.unpack(bytes(attempt.hashes)).hashes.items():
             known[path].add(value)
+    prints = work.prints(key)
+    if isinstance(twin, Object):
+        for path, value in prints.item(twin.item).items():
+            known[path].add(value)
     sent = Base.unpack(bytes(mine.hashes)).hashes.keys()
-    hashes = work.prints(key).item(found.item)
+    hashes = prints.item(found.item)
     missing = sent - hashes.keys() - set(map(bytes.fromhex, mine.steps))
     return not missing and hashes.keys() <= sent and all(value in known[path] for path, value in hashes.items())
 

@@ -119,12 +119,13 @@ def _recognise(work: Work, name: SideName, batch: Sequence[Link], objects: Mappi
     candidates = _candidates(work, name, batch, own) + _unchanged(work, name, batch, own, objects)
     held = [each.link.side(name).id for each in candidates if each.link.side(name).id]
     alive = {
-        id
+        id: found
         for id, found in work.side(name).read(held).items()
         if isinstance(found, SideError) or work.lives(name, found)
     }
     taken: set[int] = set()
     late: list[tuple[Link, Object, bytes]] = []
+    twins: dict[int, Object | SideError] = {}
     with work.commit():
         for each in candidates:
             if each.new.pk in taken:
@@ -134,14 +135,16 @@ def _recognise(work: Work, name: SideName, batch: Sequence[Link], objects: Mappi
                 if each.link.pk not in taken:
                     relink(work, each.link, each.new, name, each.nonce)
                     taken |= {each.new.pk, each.link.pk}
+                    alive[there.id] = objects[each.new.pk]
             elif each.nonce is not None and there.nonce is not None and bytes(there.nonce) != each.nonce:
                 late.append((each.new, objects[each.new.pk], bytes(each.link.key)))
+                twins[each.new.pk] = alive[there.id]
     by_own_id = {each.new.pk for each in candidates if each.nonce is not None}
     for link in batch:
         # Its link has died, but what we sent is remembered.
         if link.pk in own and link.pk not in taken | by_own_id:
             late.append((link, objects[link.pk], own[link.pk][0]))
-    late = [each for each in late if was_sent(work, each[1], each[2])]
+    late = [each for each in late if was_sent(work, each[1], each[2], twins.get(each[0].pk))]
     remove_late_copies(work, name, late)
     return {each.new.pk for each in candidates if each.new.pk in taken} | {link.pk for link, _, _ in late}
 
