@@ -13,7 +13,6 @@ from syncapp.items.event import EVENT_FIELDS, Event
 from syncapp.items.fields import Field
 from syncapp.items.values import Kind
 
-type_of_kind: Mapping[Kind, type[Event] | type[Contact]] = {Kind.EVENT: Event, Kind.CONTACT: Contact}
 FIELDS: Mapping[Kind, tuple[Field, ...]] = {Kind.EVENT: EVENT_FIELDS, Kind.CONTACT: CONTACT_FIELDS}
 
 Item = Event | Contact

@@ -138,15 +138,10 @@ def _merged_exceptions(item: Event, source: Event, changed: Iterable[Element]) -
     return tuple(mine[key] for key in sorted(mine))
 
 
-def group_of(item_fields: Iterable[Field]) -> Mapping[str, str]:
-    """The decision group of each field that has one, by field name."""
-    return {field.name: field.group for field in item_fields if field.group}
-
-
 def content_key(item: Item) -> tuple[str, ...]:
     """What two objects share if a person would call them the same, for adoption on first contact.
 
-    An event: start, end, recurrence and title. A contact: see ``contact_names`` and ``contact_handles``; its key is
+    An event: start, end, recurrence and title. A contact: see ``contact_name`` and ``contact_handles``; its key is
     the name only, and a shared handle must confirm it.
     """
     if isinstance(item, Event):
