@@ -13,20 +13,23 @@ from typing import Any
 from syncapp.exchange.ews import operations
 from syncapp.exchange.ews.connection import Connection
 from syncapp.exchange.ews.errors import SearchRefused
-from syncapp.exchange.ews.native import (
-    OWN_ID_NAME,
-    UID_NAME,
-    Native,
+from syncapp.exchange.ews.extended import (
+    DELETED_TOTAL,
+    GLOBAL_OBJECT_ID,
+    HIDDEN,
+    LAST_CHANGE,
+    OWN_ID,
+    OWN_UID,
+    Extended,
     extended,
-    global_object_id_path,
-    item_id,
-    own_path,
 )
+from syncapp.exchange.ews.markup import Markup, joined, t
+from syncapp.exchange.ews.native import Native, item_id
 from syncapp.exchange.ews.operations import ITEM_TYPE
-from syncapp.exchange.ews.properties import found_paths, path
+from syncapp.exchange.ews.properties import FOUND_PATHS, path
 from syncapp.exchange.ews.times import holdable_zone, parse_instant
 from syncapp.exchange.ews.uids import global_object_id, uid_of
-from syncapp.exchange.ews.xml import Element, child, flag, local, t, text
+from syncapp.exchange.ews.xml import Element, child, flag, local, text
 from syncapp.items import Item
 from syncapp.items.values import Kind
 from syncapp.items.zones import iana_to_windows
@@ -52,9 +55,6 @@ from syncapp.side import (
 
 _CHANGED = "Somebody changed the item in Exchange in between."
 _GONE = "The item does not exist in Exchange any more."
-_HIDDEN = {"PropertyTag": "0x10f4", "PropertyType": "Boolean"}
-_LAST_CHANGE = {"PropertyTag": "0x670a", "PropertyType": "SystemTime"}
-_DELETED_TOTAL = {"PropertyTag": "0x670b", "PropertyType": "Integer"}
 _SETTLED = timedelta(seconds=5)
 """How old the newest change must be before times of whole seconds tell it from a next one."""
 _FIND_TERMS = 100
@@ -65,10 +65,14 @@ _DEFAULT_FOLDER = {Kind.EVENT: "calendar", Kind.CONTACT: "contacts"}
 _FOLDER_CLASS = {Kind.EVENT: "IPF.Appointment", Kind.CONTACT: "IPF.Contact"}
 _ROOT, _BIN = "msgfolderroot", "deleteditems"
 
-
-def _look_paths() -> list[Element]:
-    """The properties that tell whether anything happened in a folder."""
-    return [t("ExtendedFieldURI", **_LAST_CHANGE), t("ExtendedFieldURI", **_DELETED_TOTAL), path("folder:TotalCount")]
+_LOOK_PATHS = joined([LAST_CHANGE.path, DELETED_TOTAL.path, path("folder:TotalCount")])
+"""The properties that tell whether anything happened in a folder."""
+_FOLDER_PATHS = joined(
+    [
+        *(path(f"folder:{name}") for name in ("DisplayName", "FolderClass", "ParentFolderId", "EffectiveRights")),
+        HIDDEN.path,
+    ]
+)
 
 
 class EwsSide(ABC):
@@ -80,6 +84,8 @@ class EwsSide(ABC):
     name = SideName.EXCHANGE
     kind: Kind
     steps: frozenset[str]
+    _paths: Markup
+    """The properties that are read."""
 
     def __init__(self, connection: Connection, home: str = "UTC") -> None:
         self.connection = connection
@@ -98,7 +104,7 @@ class EwsSide(ABC):
         The request that tells it looks at the default folder, too: the look that follows is answered from that.
         """
         if not self._distinguished:
-            answers = self._get_distinguished(_look_paths())
+            answers = self._get_distinguished(_LOOK_PATHS)
             default = answers[_DEFAULT_FOLDER[self.kind]]
             self._looked = {_folder_id(default): Look(self._look_token(default))}
         parts = (self.connection.account.url, self.connection.mailbox.casefold(), self._folder_id(_ROOT))
@@ -107,16 +113,14 @@ class EwsSide(ABC):
     def folders(self) -> list[Folder]:
         """The default folder and others of its class; none that is hidden, generated, or in the bin."""
         default, bin_id = self._folder_id(_DEFAULT_FOLDER[self.kind]), self._folder_id(_BIN)
-        paths = [path(f"folder:{name}") for name in ("DisplayName", "FolderClass", "ParentFolderId", "EffectiveRights")]
-        paths.append(t("ExtendedFieldURI", **_HIDDEN))
-        found = operations.find_folders(self.connection, operations.distinguished(_ROOT), paths)
+        found = operations.find_folders(self.connection, operations.distinguished(_ROOT), _FOLDER_PATHS)
         parents = {_folder_id(each): _parent_id(each) for each in found}
         self._known_folders = [
             self._folder(each, default)
             for each in found
             # Exactly this class: generated folders have longer ones (IPF.Contact.RecipientCache, ...Birthday).
             if (text(each, "FolderClass") == _FOLDER_CLASS[self.kind] or _folder_id(each) == default)
-            and extended(each, t("ExtendedFieldURI", **_HIDDEN)).lower() not in ("true", "1")
+            and extended(each, HIDDEN).lower() not in ("true", "1")
             and not _is_below(_folder_id(each), bin_id, parents)
         ]
         return list(self._known_folders)
@@ -129,10 +133,10 @@ class EwsSide(ABC):
 
     def _folder_id(self, name: str) -> str:
         if not self._distinguished:
-            self._get_distinguished([])
+            self._get_distinguished()
         return self._distinguished[name]
 
-    def _get_distinguished(self, paths: Sequence[Element]) -> dict[str, Element]:
+    def _get_distinguished(self, paths: Markup | None = None) -> dict[str, Element]:
         names = (_ROOT, _BIN, _DEFAULT_FOLDER[self.kind])
         answers = operations.get_folders(self.connection, list(map(operations.distinguished, names)), paths)
         found: dict[str, Element] = {}
@@ -155,7 +159,7 @@ class EwsSide(ABC):
         wanted = [id for id in folders if id not in looked]
         if not wanted:
             return found
-        answers = operations.get_folders(self.connection, list(map(operations.folder_id, wanted)), _look_paths())
+        answers = operations.get_folders(self.connection, list(map(operations.folder_id, wanted)), _LOOK_PATHS)
         for id, answer in zip(wanted, answers, strict=True):
             if isinstance(answer, Gone):
                 continue
@@ -165,8 +169,8 @@ class EwsSide(ABC):
         return found
 
     def _look_token(self, folder: Element) -> str | None:
-        changed = extended(folder, t("ExtendedFieldURI", **_LAST_CHANGE))
-        deleted = extended(folder, t("ExtendedFieldURI", **_DELETED_TOTAL))
+        changed = extended(folder, LAST_CHANGE)
+        deleted = extended(folder, DELETED_TOTAL)
         try:
             if not deleted or self.connection.server_time - parse_instant(changed) < _SETTLED:
                 return None
@@ -201,7 +205,7 @@ class EwsSide(ABC):
 
     def _load(self, ids: Sequence[str]) -> dict[str, Native | SideError]:
         """The stored objects; an id of which Exchange says nothing usable has its error."""
-        answers = operations.get_items(self.connection, list(map(operations.item_id, ids)), self._paths())
+        answers = operations.get_items(self.connection, list(map(operations.item_id, ids)), self._paths)
         found: dict[str, Native | SideError] = {}
         for id, answer in zip(ids, answers, strict=True):
             if isinstance(answer, Throttled):
@@ -224,7 +228,7 @@ class EwsSide(ABC):
             item=item,
             whole=native.whole(),
             uid=self._uid(native.item),
-            own_id=extended(native.item, own_path(OWN_ID_NAME)),
+            own_id=extended(native.item, OWN_ID),
             in_bin=native.folder == self._folder_id(_BIN),
             source=native,
         )
@@ -245,17 +249,17 @@ class EwsSide(ABC):
             if each.uid in wanted_uids or not wanted_links.isdisjoint((each.own_id, each.own_id.partition(".")[0]))
         ]
 
-    def _search(self, terms: Sequence[Element]) -> list[Found]:
+    def _search(self, terms: Sequence[Markup]) -> list[Found]:
         found: dict[str, Found] = {}
         for at in range(0, len(terms), _FIND_TERMS):
             some = terms[at : at + _FIND_TERMS]
             found |= {each.id: each for each in self._matching(t("Or", *some) if len(some) > 1 else some[0])}
         return list(found.values())
 
-    def _matching(self, restriction: Element | None) -> list[Found]:
+    def _matching(self, restriction: Markup | None) -> list[Found]:
         folders = [each.id for each in (self._known_folders or self.folders())] + [self._folder_id(_BIN)]
         elements = operations.find_items(
-            self.connection, list(map(operations.folder_id, folders)), restriction, found_paths()
+            self.connection, list(map(operations.folder_id, folders)), restriction, FOUND_PATHS
         )
         return [each for each in map(self._found, elements) if each]
 
@@ -265,7 +269,7 @@ class EwsSide(ABC):
         id, change_key = item_id(element)
         parent = child(element, "ParentFolderId")
         folder = "" if parent is None else parent.get("Id", "")
-        own_id = extended(element, own_path(OWN_ID_NAME))
+        own_id = extended(element, OWN_ID)
         return Found(id, folder, change_key, self._uid(element), own_id, folder == self._folder_id(_BIN))
 
     def delete(self, deletions: Sequence[Deletion]) -> list[WriteResult]:
@@ -283,7 +287,7 @@ class EwsSide(ABC):
 
     def _check_revisions(self, wanted: Sequence[tuple[str, str]]) -> list[WriteResult]:
         """For each id and revision ``Written`` if that is what is there, else why not."""
-        answers = operations.get_items(self.connection, [operations.item_id(id) for id, _ in wanted], [])
+        answers = operations.get_items(self.connection, [operations.item_id(id) for id, _ in wanted])
         results: list[WriteResult] = []
         for (id, revision), answer in zip(wanted, answers, strict=True):
             if isinstance(answer, SideError):
@@ -337,10 +341,6 @@ class EwsSide(ABC):
     def project(self, item: Item) -> Item: ...
 
     @abstractmethod
-    def _paths(self) -> list[Element]:
-        """The properties that are read."""
-
-    @abstractmethod
     def _complete(self, found: dict[str, Native | SideError]) -> dict[str, Native | SideError]:
         """The same objects with the parts that take requests of their own."""
 
@@ -353,10 +353,10 @@ class EwsSide(ABC):
         """The UID of an item that was read or found."""
 
     @abstractmethod
-    def _uid_term(self, uid: str) -> Element:
+    def _uid_term(self, uid: str) -> Markup:
         """The search expression for a UID."""
 
-    def _create_all(self, creations: Sequence[Creation], elements: Sequence[Element | SideError]) -> list[WriteResult]:
+    def _create_all(self, creations: Sequence[Creation], elements: Sequence[Markup | SideError]) -> list[WriteResult]:
         """CreateItem for those of ``creations`` that became an element, one request for each folder."""
         results: list[WriteResult] = [each if isinstance(each, SideError) else Written("") for each in elements]
         by_folder: dict[str, list[int]] = {}
@@ -379,7 +379,7 @@ class EwsSide(ABC):
                 results[at] = answer if isinstance(answer, SideError) else Written(*item_id(answer))
         return results
 
-    def _update_masters(self, updates: Mapping[int, tuple[Update, list[Element]]]) -> dict[int, WriteResult]:
+    def _update_masters(self, updates: Mapping[int, tuple[Update, list[Markup]]]) -> dict[int, WriteResult]:
         """UpdateItem for those that have changes, a look at the revision for the others; results by place."""
         results: dict[int, WriteResult] = {}
         idle = {at: update for at, (update, changes) in updates.items() if not changes}
@@ -418,31 +418,31 @@ def _is_below(id: str, ancestor: str, parents: Mapping[str, str]) -> bool:
     return False
 
 
-def equals(where: Element, value: str) -> Element:
-    """A search expression: the property at ``where`` has this value."""
-    return t("IsEqualTo", where, t("FieldURIOrConstant", t("Constant", Value=value)))
+def equals(wanted: Extended, value: str) -> Markup:
+    """A search expression: the property ``wanted`` has this value."""
+    return t("IsEqualTo", wanted.path, t("FieldURIOrConstant", t("Constant", Value=value)))
 
 
-def _own_id_term(own_id: str) -> Element:
+def _own_id_term(own_id: str) -> Markup:
     if "." in own_id:
-        return equals(own_path(OWN_ID_NAME), own_id)
+        return equals(OWN_ID, own_id)
     constant = t("Constant", Value=f"{own_id}.")
-    return t("Contains", own_path(OWN_ID_NAME), constant, ContainmentMode="Prefixed", ContainmentComparison="Exact")
+    return t("Contains", OWN_ID.path, constant, ContainmentMode="Prefixed", ContainmentComparison="Exact")
 
 
 def uid_from_global_object_id(element: Element) -> str:
     """The UID in the GlobalObjectId of a calendar item, "" without one."""
     try:
-        return uid_of(base64.b64decode(extended(element, global_object_id_path()), validate=True))
+        return uid_of(base64.b64decode(extended(element, GLOBAL_OBJECT_ID), validate=True))
     except binascii.Error:
         return ""
 
 
-def global_object_id_term(uid: str) -> Element:
+def global_object_id_term(uid: str) -> Markup:
     """The search expression for the series or event with this UID."""
-    return equals(global_object_id_path(), base64.b64encode(global_object_id(uid)).decode())
+    return equals(GLOBAL_OBJECT_ID, base64.b64encode(global_object_id(uid)).decode())
 
 
-def contact_uid_term(uid: str) -> Element:
+def contact_uid_term(uid: str) -> Markup:
     """The search expression for a contact that we gave this UID."""
-    return equals(own_path(UID_NAME), uid)
+    return equals(OWN_UID, uid)

@@ -7,6 +7,7 @@ does not do here is wait (FailFast: resting times are ours), guess versions, bui
 from __future__ import annotations
 
 import logging
+import re
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,11 +26,12 @@ from exchangelib.errors import (
 )
 from exchangelib.protocol import BaseProtocol, FailFast
 from exchangelib.services.common import EWSService
-from exchangelib.util import post_ratelimited
+from exchangelib.util import create_element, post_ratelimited
 from exchangelib.version import EXCHANGE_2013_SP1, Version
 
 from syncapp.exchange.ews.errors import error_of_fault
-from syncapp.exchange.ews.xml import MESSAGES, SOAP, Element, NotXml, local, parse
+from syncapp.exchange.ews.markup import Markup
+from syncapp.exchange.ews.xml import MESSAGES, SOAP, Element, NotXml, parse
 from syncapp.items.values import Kind
 from syncapp.side import LoginFailed, NotAllowed, Refused, SideError, Throttled, Unreachable
 
@@ -43,6 +45,8 @@ ANSWER_BYTES = 256 * 1024 * 1024
 """An answer bigger than this is not read to its end: 50 items with photos at Exchange's own limits stay far below."""
 
 _CHUNK_BYTES = 64 * 1024
+_GAP = "Request"
+"""The name of the element that stands in an envelope where the request is to be."""
 
 
 class Authentication(StrEnum):
@@ -76,15 +80,23 @@ class Connection:
     def __init__(self, account: Account, mailbox: str) -> None:
         self.account = account
         self.mailbox = mailbox
-        self.server_time = datetime.now(UTC)
-        """The server's clock in its last answer, to the second."""
+        self._clock = ""
         self.windows_zone = "UTC"
         """The zone in which the server counts where a request names none: days of an all-day occurrence, for one."""
         self.lists_to_find: set[Kind] = set()
         """Kinds of items that the server could not search for by our ids."""
         self._protocol = _Protocol(account)
+        self._service = _Service(self._protocol, mailbox)
 
-    def ask(self, request: Element) -> list[Element]:
+    @property
+    def server_time(self) -> datetime:
+        """The server's clock in its last answer, to the second; ours where it names none."""
+        try:
+            return parsedate_to_datetime(self._clock).astimezone(UTC)
+        except ValueError:
+            return datetime.now(UTC)
+
+    def ask(self, request: Markup) -> list[Element]:
         """Send a request that changes nothing; the response messages, errors of single items included.
 
         A kept connection that the server had closed meanwhile is no news: the request is repeated at once, one time.
@@ -97,7 +109,7 @@ class Connection:
         except Refused as problem:
             raise not_understood(problem) from None
 
-    def tell(self, request: Element) -> list[Element]:
+    def tell(self, request: Markup) -> list[Element]:
         """Send a request that changes something; as ``ask``, but never repeated: it may have been done."""
         return self._send(request)
 
@@ -105,10 +117,9 @@ class Connection:
         """Let go of the connections."""
         self._protocol.close()
 
-    def _send(self, request: Element) -> list[Element]:
-        service = _Service(self._protocol, self)
+    def _send(self, request: Markup) -> list[Element]:
         try:
-            content = service.post(request)
+            content, self._clock = self._service.post(request, self.windows_zone)
         except SideError:
             raise
         except ErrorTimeoutExpired as problem:
@@ -133,7 +144,11 @@ def _tls_reason(problem: Exception) -> str:
     return "its certificate is not trusted" if "CERTIFICATE_VERIFY_FAILED" in str(problem) else "TLS failed"
 
 
-def _messages(request: Element, content: bytes) -> list[Element]:
+def _operation_of(request: Markup) -> str:
+    return re.split("[ />]", request.removeprefix("<m:"), maxsplit=1)[0]
+
+
+def _messages(request: Markup, content: bytes) -> list[Element]:
     try:
         envelope = parse(content)
     except NotXml:
@@ -146,7 +161,7 @@ def _messages(request: Element, content: bytes) -> list[Element]:
         raise error_of_fault(fault)
     found = body[0].find(f"{{{MESSAGES}}}ResponseMessages")
     if found is None:
-        raise Unreachable(f"Exchange answered {local(request)} with something else.")
+        raise Unreachable(f"Exchange answered {_operation_of(request)} with something else.")
     return [each for each in found if isinstance(each.tag, str)]
 
 
@@ -211,33 +226,36 @@ class _Protocol(BaseProtocol):  # type: ignore[misc]
 class _Service(EWSService):  # type: ignore[misc]
     """exchangelib's envelope and post, with our payload in and the bytes of the answer out."""
 
-    def __init__(self, protocol: _Protocol, connection: Connection) -> None:
+    def __init__(self, protocol: _Protocol, mailbox: str) -> None:
         super().__init__(protocol)
-        self._connection = connection
+        self._mailbox = mailbox
+        self._windows_zone = ""
+        self._headers = self._extra_headers()
+        self._envelopes: dict[str, tuple[bytes, bytes]] = {}
 
     @property
     def _account_to_impersonate(self) -> Identity:
-        return Identity(primary_smtp_address=self._connection.mailbox)
+        return Identity(primary_smtp_address=self._mailbox)
 
     @property
     def _timezone(self) -> SimpleNamespace:
         # All that the envelope wants of exchangelib's own zones, whose table is older than ours.
-        return SimpleNamespace(ms_id=self._connection.windows_zone)
+        return SimpleNamespace(ms_id=self._windows_zone)
 
-    def post(self, request: Element) -> bytes:
-        """The body of the answer. Raises SideErrors and exchangelib's errors for transport."""
+    def post(self, request: Markup, windows_zone: str) -> tuple[bytes, str]:
+        """The body of the answer, and its header Date. Raises SideErrors and exchangelib's errors for transport."""
+        before, after = self._envelope(windows_zone)
         session = self.protocol.get_session()
         response, session = post_ratelimited(
             protocol=self.protocol,
             session=session,
             url=self.protocol.service_endpoint,
-            headers=self._extra_headers(),
-            data=self.wrap(content=request, api_version=self._version_hint.api_version),
+            headers=self._headers,
+            data=before + request.encode() + after,
             stream=True,
         )
         try:
             with closing(response):
-                self._note_clock(response)
                 content = _read(response)
         except requests.RequestException:
             self.protocol.retire_session(session)
@@ -246,13 +264,16 @@ class _Service(EWSService):  # type: ignore[misc]
             self.protocol.retire_session(session)
             raise
         self.protocol.release_session(session)
-        return content
+        return content, response.headers.get("Date", "")
 
-    def _note_clock(self, response: requests.Response) -> None:
-        try:
-            self._connection.server_time = parsedate_to_datetime(response.headers.get("Date", "")).astimezone(UTC)
-        except ValueError:
-            self._connection.server_time = datetime.now(UTC)
+    def _envelope(self, windows_zone: str) -> tuple[bytes, bytes]:
+        """What stands before and after a request. It is always the same, so exchangelib builds it once."""
+        if windows_zone not in self._envelopes:
+            self._windows_zone = windows_zone
+            built = self.wrap(content=create_element(f"m:{_GAP}"), api_version=self._version_hint.api_version)
+            before, _, after = built.partition(f"<m:{_GAP}/>".encode())
+            self._envelopes[windows_zone] = before, after
+        return self._envelopes[windows_zone]
 
 
 def _read(response: requests.Response) -> bytes:

@@ -15,8 +15,10 @@ from syncapp.exchange.ews.contacts import (
     project_contact,
     read_contact,
 )
-from syncapp.exchange.ews.native import UID_NAME, Native, extended, item_id, own_path
-from syncapp.exchange.ews.properties import contact_paths
+from syncapp.exchange.ews.extended import OWN_UID, extended
+from syncapp.exchange.ews.markup import Markup
+from syncapp.exchange.ews.native import Native, item_id
+from syncapp.exchange.ews.properties import CONTACT_PATHS
 from syncapp.exchange.ews.xml import Element
 from syncapp.items import Item
 from syncapp.items.contact import Contact
@@ -32,21 +34,19 @@ class EwsContactSide(EwsSide):
 
     kind = Kind.CONTACT
     steps = frozenset({_PHOTO})
+    _paths = CONTACT_PATHS
 
     def project(self, item: Item) -> Contact:
         assert isinstance(item, Contact)
         return project_contact(item)
 
-    def _paths(self) -> list[Element]:
-        return contact_paths()
-
     def _item(self, native: Native) -> Contact:
         return read_contact(native, self.home)
 
     def _uid(self, element: Element) -> str:
-        return extended(element, own_path(UID_NAME))
+        return extended(element, OWN_UID)
 
-    def _uid_term(self, uid: str) -> Element:
+    def _uid_term(self, uid: str) -> Markup:
         return contact_uid_term(uid)
 
     def _complete(self, found: dict[str, Native | SideError]) -> dict[str, Native | SideError]:
@@ -82,7 +82,7 @@ class EwsContactSide(EwsSide):
                 results[at] = self._write_photo(result, photo, [])
         return results
 
-    def _new(self, creation: Creation) -> Element:
+    def _new(self, creation: Creation) -> Markup:
         assert isinstance(creation.item, Contact)
         return new_contact(creation.item, creation.uid, creation.own_id)
 
@@ -97,7 +97,7 @@ class EwsContactSide(EwsSide):
                 results[at] = self._write_photo(result, photo, photo_attachments(update.object.source.item))
         return results
 
-    def _changes(self, update: Update) -> list[Element]:
+    def _changes(self, update: Update) -> list[Markup]:
         assert isinstance(update.item, Contact)
         return contact_changes(update.object.source, update.item, {path[0] for path in update.changed})
 

@@ -9,7 +9,9 @@ from typing import Any
 
 from syncapp.exchange.ews.event_writing import body_element, categories_element
 from syncapp.exchange.ews.events import read_body
-from syncapp.exchange.ews.native import OWN_ID_NAME, UID_NAME, Native, extended, own_path, own_property, prefix_path
+from syncapp.exchange.ews.extended import NAME_PREFIX, OWN_ID, OWN_UID, extended
+from syncapp.exchange.ews.markup import Markup, as_is, t
+from syncapp.exchange.ews.native import Native
 from syncapp.exchange.ews.properties import (
     ADDRESS_KEYS,
     ADDRESS_PARTS,
@@ -21,7 +23,7 @@ from syncapp.exchange.ews.properties import (
     set_field,
 )
 from syncapp.exchange.ews.times import FIRST_YEAR, format_birthday, parse_birthday
-from syncapp.exchange.ews.xml import Element, child, children, flag, legal, t, text
+from syncapp.exchange.ews.xml import Element, child, children, flag, legal, text
 from syncapp.items.contact import Contact
 from syncapp.items.fields import address_key, digits, line
 from syncapp.items.values import Email, Phone, Photo, PostalAddress
@@ -62,8 +64,8 @@ def read_contact(native: Native, home: str) -> Contact:
     lines = {name: text(item, element) for name, element in _LINES.items()}
     lines["display_name"] = lines["display_name"] or text(item, "FileAs")
     return Contact(
-        uid=extended(item, own_path(UID_NAME)),
-        prefix=extended(item, prefix_path()),
+        uid=extended(item, OWN_UID),
+        prefix=extended(item, NAME_PREFIX),
         emails=tuple(Email(address) for address in email_slots(item).values() if "@" in address),
         phones=tuple(
             Phone(number, _LABELS[key])
@@ -174,10 +176,10 @@ def _legal_address(address: PostalAddress) -> PostalAddress:
 # Writing ---------------------------------------------------------------------------------------------------------
 
 
-def new_contact(contact: Contact, uid: str, own_id: str) -> Element:
+def new_contact(contact: Contact, uid: str, own_id: str) -> Markup:
     """The Contact element that creates ``contact`` without its photo."""
     contact = project_contact(contact)
-    prefix = t("ExtendedProperty", prefix_path(), t("Value", contact.prefix)) if contact.prefix else None
+    prefix = NAME_PREFIX.element(contact.prefix) if contact.prefix else None
     texts = {name: t(element, getattr(contact, name)) for name, element in _LINES.items() if getattr(contact, name)}
     emails = zip(EMAIL_KEYS, contact.emails, strict=False)
     phones = {PHONE_KEYS[each.label]: each.number for each in contact.phones}
@@ -185,8 +187,8 @@ def new_contact(contact: Contact, uid: str, own_id: str) -> Element:
         _ITEM,
         body_element(contact.notes) if contact.notes else None,
         categories_element(contact.categories) if contact.categories else None,
-        own_property(OWN_ID_NAME, own_id),
-        own_property(UID_NAME, uid),
+        OWN_ID.element(own_id),
+        OWN_UID.element(uid),
         prefix,
         t("FileAs", contact.display_name) if contact.display_name else None,
         *map(texts.get, ("display_name", "given_name", "middle_name", "nickname", "company")),
@@ -198,22 +200,22 @@ def new_contact(contact: Contact, uid: str, own_id: str) -> Element:
     )
 
 
-def _entry(key: str, value: str) -> Element:
+def _entry(key: str, value: str) -> Markup:
     return t("Entry", value, Key=key)
 
 
-def _address_entry(address: PostalAddress) -> Element:
+def _address_entry(address: PostalAddress) -> Markup:
     parts = (t(element, getattr(address, name)) for name, element in ADDRESS_PARTS.items() if getattr(address, name))
     return t("Entry", *parts, Key=ADDRESS_KEYS[address.label])
 
 
-def photo_attachment(photo: Photo) -> Element:
+def photo_attachment(photo: Photo) -> Markup:
     """The attachment that is a contact's picture."""
-    content = base64.b64encode(photo.data).decode()
+    content = as_is(base64.b64encode(photo.data).decode("ascii"))
     return t("FileAttachment", t("Name", _PHOTO_NAME), t("IsContactPhoto", "true"), t("Content", content))
 
 
-def contact_changes(native: Native, after: Contact, changed: Collection[str]) -> list[Element]:
+def contact_changes(native: Native, after: Contact, changed: Collection[str]) -> list[Markup]:
     """The changes to a stored contact that set the fields named in ``changed``; the photo is not written here.
 
     Slots that hold what they shall hold are left alone: an address keeps its place, and what a slot holds that we
@@ -221,12 +223,12 @@ def contact_changes(native: Native, after: Contact, changed: Collection[str]) ->
     """
     item = native.item
     held = project_contact(after)
-    found: list[Element] = []
+    found: list[Markup] = []
     for name in [each for each in _LINES if each in changed]:
         found += _line_changes(item, name, getattr(held, name))
     if "prefix" in changed:
-        value = t("ExtendedProperty", prefix_path(), t("Value", held.prefix))
-        found.append(set_field(prefix_path(), _ITEM, value) if held.prefix else clear_field(prefix_path()))
+        where, value = NAME_PREFIX.path, NAME_PREFIX.element(held.prefix)
+        found.append(set_field(where, _ITEM, value) if held.prefix else clear_field(where))
     if "notes" in changed:
         found.append(set_field(path("item:Body"), _ITEM, body_element(held.notes)))
     if "categories" in changed:
@@ -245,7 +247,7 @@ def contact_changes(native: Native, after: Contact, changed: Collection[str]) ->
     return found
 
 
-def _line_changes(item: Element, name: str, value: str) -> list[Element]:
+def _line_changes(item: Element, name: str, value: str) -> list[Markup]:
     names = [_LINES[name]]
     if name == "display_name" and text(item, "FileAs") in ("", text(item, "DisplayName")):
         # Somebody who files a contact under a name of its own keeps that.
@@ -256,7 +258,7 @@ def _line_changes(item: Element, name: str, value: str) -> list[Element]:
     return [set_field(each, _ITEM, t(element, value)) for each, element in zip(where, names, strict=True)]
 
 
-def _slot_changes(uri: str, container: str, before: Mapping[str, str], after: Mapping[str, str]) -> list[Element]:
+def _slot_changes(uri: str, container: str, before: Mapping[str, str], after: Mapping[str, str]) -> list[Markup]:
     found = []
     for key in sorted(before.keys() | after.keys()):
         if key not in after:
@@ -266,7 +268,7 @@ def _slot_changes(uri: str, container: str, before: Mapping[str, str], after: Ma
     return found
 
 
-def _email_changes(item: Element, emails: tuple[Email, ...]) -> list[Element]:
+def _email_changes(item: Element, emails: tuple[Email, ...]) -> list[Markup]:
     before = email_slots(item)
     wanted = {
         address_key(each.address): legal(each.address).strip() for each in reversed(emails) if "@" in each.address
@@ -280,13 +282,13 @@ def _email_changes(item: Element, emails: tuple[Email, ...]) -> list[Element]:
     return _slot_changes("contacts:EmailAddress", "EmailAddresses", before, after)
 
 
-def _phone_changes(item: Element, phones: tuple[Phone, ...]) -> list[Element]:
+def _phone_changes(item: Element, phones: tuple[Phone, ...]) -> list[Markup]:
     before = {key: number for key, number in _slots(item, "PhoneNumbers").items() if key in _LABELS and number}
     after = {PHONE_KEYS[each.label]: each.number for each in phones}
     return _slot_changes("contacts:PhoneNumber", "PhoneNumbers", before, after)
 
 
-def _address_changes(item: Element, addresses: tuple[PostalAddress, ...]) -> list[Element]:
+def _address_changes(item: Element, addresses: tuple[PostalAddress, ...]) -> list[Markup]:
     before = {each.label: each for each in _read_addresses(item)}
     after = {each.label: each for each in addresses}
     found = []
@@ -297,8 +299,8 @@ def _address_changes(item: Element, addresses: tuple[PostalAddress, ...]) -> lis
     return found
 
 
-def _part_change(key: str, element: str, old: str, new: str) -> list[Element]:
-    where: Any = indexed(f"contacts:PhysicalAddress:{element}", key)
+def _part_change(key: str, element: str, old: str, new: str) -> list[Markup]:
+    where = indexed(f"contacts:PhysicalAddress:{element}", key)
     if new == old:
         return []
     if not new:

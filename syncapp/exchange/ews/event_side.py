@@ -10,11 +10,12 @@ from syncapp.exchange.ews.common import EwsSide, global_object_id_term, uid_from
 from syncapp.exchange.ews.event_projection import project_event
 from syncapp.exchange.ews.event_writing import event_changes, new_event
 from syncapp.exchange.ews.events import read_event
+from syncapp.exchange.ews.markup import Markup
 from syncapp.exchange.ews.native import Native, item_id
-from syncapp.exchange.ews.occurrences import SeriesWrite, Step, steps_between
+from syncapp.exchange.ews.occurrences import SeriesWrite, Step, of_created, of_stored, steps_between
 from syncapp.exchange.ews.operations import ItemChange
-from syncapp.exchange.ews.properties import clear_field, event_paths, occurrence_paths, path
-from syncapp.exchange.ews.xml import Element, child, children, t, text
+from syncapp.exchange.ews.properties import EVENT_PATHS, OCCURRENCE_PATHS, clear_field, path
+from syncapp.exchange.ews.xml import Element, child, children, text
 from syncapp.items import Item
 from syncapp.items.elements import EXCEPTIONS, elements
 from syncapp.items.event import Event
@@ -33,13 +34,11 @@ class EwsEventSide(EwsSide):
 
     kind = Kind.EVENT
     steps = frozenset({EXCEPTIONS})
+    _paths = EVENT_PATHS
 
     def project(self, item: Item) -> Event:
         assert isinstance(item, Event)
         return project_event(item, self.home)
-
-    def _paths(self) -> list[Element]:
-        return event_paths()
 
     def _item(self, native: Native) -> Event:
         return read_event(native, self.home)
@@ -47,7 +46,7 @@ class EwsEventSide(EwsSide):
     def _uid(self, element: Element) -> str:
         return text(element, "UID") or uid_from_global_object_id(element)
 
-    def _uid_term(self, uid: str) -> Element:
+    def _uid_term(self, uid: str) -> Markup:
         return global_object_id_term(uid)
 
     def _complete(self, found: dict[str, Native | SideError]) -> dict[str, Native | SideError]:
@@ -59,7 +58,7 @@ class EwsEventSide(EwsSide):
             for each in children(native.item, "ModifiedOccurrences")
             if (reference := child(each, "ItemId")) is not None
         ]
-        answers = operations.get_items(self.connection, [each for _, each in wanted], occurrence_paths())
+        answers = operations.get_items(self.connection, [each for _, each in wanted], OCCURRENCE_PATHS)
         parts: dict[str, list[Element]] = {}
         for (id, _), answer in zip(wanted, answers, strict=True):
             if isinstance(answer, Gone):
@@ -78,26 +77,19 @@ class EwsEventSide(EwsSide):
         """CreateItem, then the exceptions of the series among them."""
         results = self._create_all(creations, [self._new(each) for each in creations])
         masters = {at: self.project(each.item) for at, each in enumerate(creations)}
-        series = {}
-        for at, (creation, result) in enumerate(zip(creations, results, strict=True)):
-            if isinstance(result, Written) and (steps := steps_between(None, masters[at])):
-                native = Native(self._stand_in(result, creation, masters[at]))
-                series[at] = SeriesWrite(native, masters[at], steps)
+        series = {
+            at: of_created(result, creation, masters[at], self.home)
+            for at, (creation, result) in enumerate(zip(creations, results, strict=True))
+            if isinstance(result, Written) and masters[at].exceptions
+        }
         return self._with_exceptions(results, series, {}, masters)
 
-    def _new(self, creation: Creation) -> Element | SideError:
+    def _new(self, creation: Creation) -> Markup | SideError:
         assert isinstance(creation.item, Event)
         try:
             return new_event(creation.item, creation.uid, creation.own_id, self.home)
         except SideError as problem:
             return problem
-
-    def _stand_in(self, written: Written, creation: Creation, master: Event) -> Element:
-        """What has to be known of a series that was just created to address its occurrences."""
-        item = new_event(master, creation.uid, creation.own_id, self.home)
-        item.insert(0, t("ItemId", Id=written.id, ChangeKey=written.revision))
-        item.insert(1, t("ParentFolderId", Id=creation.folder))
-        return item
 
     def update(self, updates: Sequence[Update]) -> list[WriteResult]:
         """UpdateItem on single events and masters, then on the exceptions.
@@ -148,7 +140,7 @@ class EwsEventSide(EwsSide):
                     continue
                 steps = steps_between(self._item(native), plan.master)
             if steps and isinstance(results[at], Written):
-                series[at] = SeriesWrite(native, plan.master, steps, guarded=not plan.changes)
+                series[at] = of_stored(native, plan.master, steps, self.home, guarded=not plan.changes)
         return series, lost
 
     def _left_after_reset(
@@ -224,7 +216,7 @@ class EwsEventSide(EwsSide):
 
     def _write_series(self, series: Sequence[SeriesWrite]) -> list[_Failures]:
         try:
-            return occurrences.write(self.connection, series, self.home)
+            return occurrences.write(self.connection, series)
         except SideError as problem:
             # The series themselves are written; that must not be lost for the sake of their exceptions.
             return [{step.key: problem for step in each.steps} for each in series]
@@ -234,7 +226,7 @@ class EwsEventSide(EwsSide):
 class _Plan:
     update: Update
     master: Event
-    changes: list[Element]
+    changes: list[Markup]
     steps: list[Step]
     reset: bool
 

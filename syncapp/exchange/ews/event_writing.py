@@ -17,7 +17,8 @@ from syncapp.exchange.ews.event_projection import (
     inherited_values,
     project_event,
 )
-from syncapp.exchange.ews.native import OWN_ID_NAME, own_property
+from syncapp.exchange.ews.extended import OWN_ID
+from syncapp.exchange.ews.markup import Markup, t
 from syncapp.exchange.ews.properties import clear_field, path, set_field
 from syncapp.exchange.ews.recurrence import date_of, last_day, recurrence_element
 from syncapp.exchange.ews.times import (
@@ -26,7 +27,6 @@ from syncapp.exchange.ews.times import (
     instant_of,
 )
 from syncapp.exchange.ews.vocabulary import BUSY, PRIVACY
-from syncapp.exchange.ews.xml import Element, legal, t
 from syncapp.items.event import Event
 from syncapp.items.values import Moment, ZonedTime
 from syncapp.items.zones import iana_to_windows
@@ -59,7 +59,7 @@ def check_event(event: Event, home: str) -> None:
         raise Refused("The event lasts longer than Exchange accepts (five years).")
 
 
-def new_event(event: Event, uid: str, own_id: str, home: str) -> Element:
+def new_event(event: Event, uid: str, own_id: str, home: str) -> Markup:
     """The CalendarItem that creates ``event`` without its exceptions and attendees. Raises ``Refused``."""
     check_event(event, home)
     event = project_event(event, home)
@@ -72,7 +72,7 @@ def new_event(event: Event, uid: str, own_id: str, home: str) -> Element:
         categories_element(event.categories) if event.categories else None,
         t("ReminderIsSet", _xml_bool(reminder is not None)),
         t("ReminderMinutesBeforeStart", str(reminder)) if reminder is not None else None,
-        own_property(OWN_ID_NAME, own_id),
+        OWN_ID.element(own_id),
         t("UID", uid),
         *(span[name] for name in ("Start", "End", "IsAllDayEvent")),
         t("LegacyFreeBusyStatus", BUSY[event.busy]),
@@ -82,12 +82,12 @@ def new_event(event: Event, uid: str, own_id: str, home: str) -> Element:
     )
 
 
-def body_element(value: str) -> Element:
+def body_element(value: str) -> Markup:
     """A body of plain text."""
-    return t("Body", legal(value), BodyType="Text")
+    return t("Body", value, BodyType="Text")
 
 
-def categories_element(categories: tuple[str, ...]) -> Element:
+def categories_element(categories: tuple[str, ...]) -> Markup:
     """The categories of an item."""
     return t("Categories", *(t("String", each) for each in categories))
 
@@ -96,7 +96,7 @@ def _xml_bool(value: bool) -> str:
     return "true" if value else "false"
 
 
-def _span_elements(event: Event, day_zone: str) -> dict[str, Element]:
+def _span_elements(event: Event, day_zone: str) -> dict[str, Markup]:
     """The properties that say when; days begin in ``day_zone``, which has a Windows name."""
     found = {
         "Start": t("Start", format_instant(instant_of(event.start, day_zone))),
@@ -109,7 +109,7 @@ def _span_elements(event: Event, day_zone: str) -> dict[str, Element]:
     return found
 
 
-def event_changes(before: Event, after: Event, changed: Collection[str], home: str) -> list[Element]:
+def event_changes(before: Event, after: Event, changed: Collection[str], home: str) -> list[Markup]:
     """The changes to a single event or a master that set the fields named in ``changed`` as they are in ``after``.
 
     Times and pattern go together: a server may count one from the other. Exceptions and people are not written here.
@@ -117,7 +117,7 @@ def event_changes(before: Event, after: Event, changed: Collection[str], home: s
     """
     check_event(after, home)
     after = project_event(after, home)
-    found: list[Element] = []
+    found: list[Markup] = []
     if _TIME_FIELDS & set(changed):
         span = _span_elements(after, holdable_zone("", home))
         found += [set_field(path(f"calendar:{name}"), _ITEM, value) for name, value in span.items()]
@@ -137,7 +137,7 @@ def event_changes(before: Event, after: Event, changed: Collection[str], home: s
     return [*found, *_plain_changes(plain)]
 
 
-def _plain_changes(values: Mapping[str, Any]) -> Iterator[Element]:
+def _plain_changes(values: Mapping[str, Any]) -> Iterator[Markup]:
     if "title" in values:
         yield set_field(path("item:Subject"), _ITEM, t("Subject", values["title"]))
     if "location" in values:
@@ -156,13 +156,13 @@ def _plain_changes(values: Mapping[str, Any]) -> Iterator[Element]:
 
 def occurrence_changes(
     values: Mapping[str, Any], original: Moment, master: Event, names: Collection[str], day_zone: str
-) -> list[Element]:
+) -> list[Markup]:
     """The changes to one occurrence that give the fields ``names`` what ``values`` say, else what is inherited.
 
     ``master`` is as ``project_event`` made it, days begin in ``day_zone`` (see ``day_zone_of``).
     """
     wanted = inherited_values(original, master) | dict(values)
-    found: list[Element] = []
+    found: list[Markup] = []
     if {"start", "end"} & set(names):
         span = Event(start=wanted["start"], end=wanted["end"])
         found = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -74,8 +74,8 @@ def day_zone_of(item: Element, home: str) -> str:
     return _zone(item, "StartTimeZone") or holdable_zone("", home)
 
 
-def original_start(instant: datetime, item: Element, master: Event, home: str) -> Moment:
-    """The neutral name of the occurrence that would begin at ``instant``; ``item`` is the series' CalendarItem.
+def original_start(instant: datetime, master: Event, day_zone: str) -> Moment:
+    """The neutral name of the occurrence that would begin at ``instant``; ``day_zone`` is that of ``day_zone_of``.
 
     A pattern has one occurrence a day: the day says which, also where a server names the day's midnight, or the time
     that summer time would give (docs/server-behaviour.md#section-5).
@@ -83,14 +83,12 @@ def original_start(instant: datetime, item: Element, master: Event, home: str) -
     if isinstance(master.start, ZonedTime):
         zone, clock = master.start.zone, master.start.wall.time()
         return ZonedTime(datetime.combine(instant.astimezone(ZoneInfo(zone)).date(), clock), zone)
-    return nearest_day(instant, day_zone_of(item, home))
+    return nearest_day(instant, day_zone)
 
 
-def named_original(occurrence: Element, item: Element) -> str:
-    """The OriginalStart of a modified occurrence, which some servers give in the list of its series only."""
-    id, _ = item_id(occurrence)
-    listed = (each for each in children(item, "ModifiedOccurrences") if item_id(each)[0] == id)
-    return text(occurrence, "OriginalStart") or next((text(each, "OriginalStart") for each in listed), "")
+def original_starts(item: Element) -> Mapping[str, str]:
+    """The OriginalStart of modified occurrences by their ids: some servers name it in the list of the series only."""
+    return {item_id(each)[0]: text(each, "OriginalStart") for each in children(item, "ModifiedOccurrences")}
 
 
 def _check_series_zone(item: Element) -> None:
@@ -159,11 +157,13 @@ def _read_people(item: Element) -> dict[str, Any]:
 
 def _read_exceptions(native: Native, master: Event, home: str) -> tuple[Occurrence, ...]:
     found = {}
+    day_zone, listed = day_zone_of(native.item, home), original_starts(native.item)
     for each in children(native.item, "DeletedOccurrences"):
-        original = original_start(parse_instant(text(each, "Start")), native.item, master, home)
+        original = original_start(parse_instant(text(each, "Start")), master, day_zone)
         found[moment_key(original)] = Occurrence(original, deleted=True)
     for element in native.occurrences:
-        original = original_start(parse_instant(named_original(element, native.item)), native.item, master, home)
+        begin = text(element, "OriginalStart") or listed.get(item_id(element)[0], "")
+        original = original_start(parse_instant(begin), master, day_zone)
         values = _read_differences(element, original, master, home)
         if values:
             found[moment_key(original)] = Occurrence(original, values=MappingProxyType(values))

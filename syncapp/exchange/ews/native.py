@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from hashlib import sha256
 
 from lxml import etree
 
-from syncapp.exchange.ews.xml import Element, NotXml, attributes, child, children, local, parse, t, text
+from syncapp.exchange.ews.markup import Markup, as_is, t
+from syncapp.exchange.ews.xml import TYPES, Element, NotXml, child, children, local, parse, text
 from syncapp.side import Unreadable
 
 _VOLATILE = frozenset({"ItemId", "ParentFolderId", "AttachmentId", "DateTimeStamp", "LastModifiedTime", "Size"})
@@ -18,14 +17,6 @@ _VOLATILE = frozenset({"ItemId", "ParentFolderId", "AttachmentId", "DateTimeStam
 
 _PACK_LEVEL = 6
 _UNPACKED_BYTES = 64 * 1024 * 1024
-
-PROPERTY_SET = "6b1f3c0e-7d52-4a8e-9d55-0c6a2f8e41b7"
-"""The property set of ours that our id on objects we created lives in."""
-
-OWN_ID_NAME = "ConnectorId"
-UID_NAME = "ConnectorUid"
-CLEAN_GLOBAL_OBJECT_ID = 0x23
-DISPLAY_NAME_PREFIX = "0x3a45"
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,9 +53,14 @@ class Native:
 
     def pack(self) -> bytes:
         """The object as bytes for history."""
-        root = t("Native", t("Item", deepcopy(self.item)), t("Occurrences", *map(deepcopy, self.occurrences)))
-        root.append(t("Photos", *map(deepcopy, self.photos)))
-        return zlib.compress(etree.tostring(root, encoding="utf-8"), _PACK_LEVEL)
+        root = t(
+            "Native",
+            t("Item", _markup(self.item)),
+            t("Occurrences", *map(_markup, self.occurrences)),
+            t("Photos", *map(_markup, self.photos)),
+            **{"xmlns:t": TYPES},
+        )
+        return zlib.compress(root.encode(), _PACK_LEVEL)
 
     @classmethod
     def unpack(cls, packed: bytes) -> Native:
@@ -83,74 +79,31 @@ def item_id(element: Element) -> tuple[str, str]:
     return ("", "") if found is None else (found.get("Id", ""), found.get("ChangeKey", ""))
 
 
+def _markup(element: Element) -> Markup:
+    return as_is(etree.tostring(element, encoding="unicode", with_tail=False))
+
+
 def content_of(element: Element) -> bytes:
     """An element as bytes that are equal when its content is: namespaces, prefixes and volatile parts left out."""
     found: list[str] = []
-    _write_content(element, found)
+    _write_content(element, local(element), found)
     return "\x1f".join(found).encode()
 
 
-def _write_content(element: Element, found: list[str]) -> None:
-    found.append(local(element))
-    found += [f"{name}={value}" for name, value in sorted(attributes(element).items())]
-    if len(element) == 0:
+def _write_content(element: Element, name: str, found: list[str]) -> None:
+    """Every object that is read goes through here with all its elements: hence no helpers, and leaves on the spot."""
+    found.append(name)
+    found += [f"{key!s}={value!s}" for key, value in sorted(element.items())]
+    if not len(element):
         found.append(element.text or "")
     for each in element:
-        if isinstance(each.tag, str) and local(each) not in _VOLATILE:
-            _write_content(each, found)
+        tag = each.tag
+        if not isinstance(tag, str) or (part := tag.rpartition("}")[2]) in _VOLATILE:
+            continue
+        if len(each):
+            _write_content(each, part, found)
+        elif marks := each.items():
+            found += [part, *[f"{key!s}={value!s}" for key, value in sorted(marks)], each.text or "", ""]
+        else:
+            found += [part, each.text or "", ""]
     found.append("")
-
-
-# Extended properties ---------------------------------------------------------------------------------------------
-
-
-def own_property(name: str, value: str) -> Element:
-    """An extended property in our own set, for an item that we create."""
-    return t("ExtendedProperty", own_path(name), t("Value", value))
-
-
-def own_path(name: str) -> Element:
-    """The path of a property in our own set."""
-    return t("ExtendedFieldURI", PropertySetId=PROPERTY_SET, PropertyName=name, PropertyType="String")
-
-
-def global_object_id_path() -> Element:
-    """The path of PidLidCleanGlobalObjectId (MS-OXOCAL section 2.2.1.28)."""
-    return t(
-        "ExtendedFieldURI",
-        DistinguishedPropertySetId="Meeting",
-        PropertyId=str(CLEAN_GLOBAL_OBJECT_ID),
-        PropertyType="Binary",
-    )
-
-
-def prefix_path() -> Element:
-    """The path of PidTagDisplayNamePrefix (MS-OXPROPS)."""
-    return t("ExtendedFieldURI", PropertyTag=DISPLAY_NAME_PREFIX, PropertyType="String")
-
-
-def extended(item: Element, path: Element) -> str:
-    """The value of the extended property at ``path``, "" without. GUIDs and tags are compared as numbers are."""
-    wanted = _path_key(attributes(path))
-    for each in children(item):
-        if local(each) == "ExtendedProperty":
-            found = child(each, "ExtendedFieldURI")
-            if found is not None and _path_key(attributes(found)) == wanted:
-                return text(each, "Value")
-    return ""
-
-
-_PROPERTY_SETS = {"6ed8da90-450b-101b-98da-00aa003f1305": "Meeting"}
-
-
-def _path_key(attributes: Mapping[str, str]) -> frozenset[tuple[str, str]]:
-    key = set()
-    for name, value in attributes.items():
-        if name == "PropertyTag":
-            value = str(int(value, 0))
-        elif name == "PropertySetId":
-            value = value.casefold().strip("{}")
-            if value in _PROPERTY_SETS:
-                name, value = "DistinguishedPropertySetId", _PROPERTY_SETS[value]
-        key.add((name, value))
-    return frozenset(key)

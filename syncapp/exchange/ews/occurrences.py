@@ -8,7 +8,7 @@ number misleads, the calendar is searched for the time at which it would begin.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,18 +16,20 @@ from syncapp.exchange.ews import operations, patterns
 from syncapp.exchange.ews.connection import Connection
 from syncapp.exchange.ews.event_projection import NORMAL
 from syncapp.exchange.ews.event_writing import occurrence_changes
-from syncapp.exchange.ews.events import day_zone_of, named_original, original_start
+from syncapp.exchange.ews.events import day_zone_of, original_start, original_starts
+from syncapp.exchange.ews.markup import Markup
 from syncapp.exchange.ews.native import Native, content_of, item_id
-from syncapp.exchange.ews.properties import occurrence_paths, path
+from syncapp.exchange.ews.properties import OCCURRENCE_PATHS, path
 from syncapp.exchange.ews.recurrence import date_of, last_day
-from syncapp.exchange.ews.times import format_instant, instant_of, parse_instant
-from syncapp.exchange.ews.xml import Element, text
+from syncapp.exchange.ews.times import format_instant, holdable_zone, instant_of, parse_instant
+from syncapp.exchange.ews.xml import Element, children, text
 from syncapp.items.event import Event, Occurrence
-from syncapp.items.values import Kind, Moment, moment_key
-from syncapp.side import ChangedMeanwhile, Gone, Refused, SideError
+from syncapp.items.values import Kind, Moment, ZonedTime, moment_key
+from syncapp.side import ChangedMeanwhile, Creation, Gone, Refused, SideError, Written
 
 _FIELDS = ("title", "start", "end", "location", "description", "reminder", "busy")
 _UNDELETE = "Exchange can't bring back a single deleted date of a series."
+_CHANGED = "Somebody changed this date of the series in Exchange in between."
 _ELSEWHERE = "Exchange does not show this date of the series under any name."
 
 
@@ -48,15 +50,52 @@ class Step:
 
 @dataclass(frozen=True)
 class SeriesWrite:
-    """What is to be done to one series. ``native`` is as it stands, ``master`` as it shall be (projected).
+    """What is to be done to one series: where it is, how it shall be (``master``, projected), and the steps to that.
 
-    ``guarded`` refuses occurrences that are not as ``native`` says: only a look has compared the series' revision.
+    ``named`` has the OriginalStart of modified occurrences by their ids, where the series lists them; ``modified`` the
+    modified occurrences and ``deleted`` the dates without any, by key. ``guarded`` refuses occurrences that are not as
+    ``modified`` says: only a look has compared the series' revision.
     """
 
-    native: Native
+    id: str
+    folder: str
+    uid: str
+    day_zone: str
     master: Event
     steps: Sequence[Step]
+    named: Mapping[str, str] = field(default_factory=dict)
+    modified: Mapping[str, Element] = field(default_factory=dict)
+    deleted: frozenset[str] = frozenset()
     guarded: bool = False
+
+    def key_of(self, instant: str) -> str:
+        """The key of the occurrence that would begin at this time. Raises ValueError."""
+        return moment_key(original_start(parse_instant(instant), self.master, self.day_zone))
+
+    def key_of_item(self, occurrence: Element) -> str:
+        """The key of an occurrence that was read. Raises ValueError."""
+        named = text(occurrence, "OriginalStart") or self.named.get(item_id(occurrence)[0], "")
+        return self.key_of(named or text(occurrence, "Start"))
+
+
+def of_created(written: Written, creation: Creation, master: Event, home: str) -> SeriesWrite:
+    """What is to be done to a series that was just created, of which nothing was read yet."""
+    day_zone = master.start.zone if isinstance(master.start, ZonedTime) else holdable_zone("", home)
+    steps = steps_between(None, master)
+    return SeriesWrite(written.id, creation.folder, creation.uid, day_zone, master, steps)
+
+
+def of_stored(native: Native, master: Event, steps: Sequence[Step], home: str, *, guarded: bool) -> SeriesWrite:
+    """What is to be done to a series that stands as ``native`` says. Raises ValueError."""
+    zone = day_zone_of(native.item, home)
+    uid = text(native.item, "UID")
+    bare = SeriesWrite(native.id, native.folder, uid, zone, master, steps, original_starts(native.item))
+    return replace(
+        bare,
+        modified={bare.key_of_item(each): each for each in native.occurrences},
+        deleted=frozenset(bare.key_of(text(each, "Start")) for each in children(native.item, "DeletedOccurrences")),
+        guarded=guarded,
+    )
 
 
 def steps_between(before: Event | None, after: Event, keys: frozenset[str] | None = None) -> list[Step]:
@@ -92,14 +131,14 @@ def _same(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> boo
     return name in before and name in after and NORMAL[name](before[name]) == NORMAL[name](after[name])
 
 
-def write(connection: Connection, series: Sequence[SeriesWrite], home: str) -> list[dict[str, SideError]]:
+def write(connection: Connection, series: Sequence[SeriesWrite]) -> list[dict[str, SideError]]:
     """Take the steps of several series together; for each series the errors by the occurrence's key."""
-    writer = _Writer(connection, home)
-    jobs = [_Job(at, each, step) for at, each in enumerate(series) for step in each.steps]
-    for job in jobs:
-        job.problem = writer.unfit(job)
+    writer = _Writer(connection)
+    jobs = [_Job(at, each, step, _unfit(each, step)) for at, each in enumerate(series) for step in each.steps]
     writer.locate([job for job in jobs if not job.problem])
-    writer.send([job for job in jobs if not job.problem and not job.done])
+    writer.change([job for job in jobs if job.is_open and not job.step.deleted])
+    # Changes come first, since taking a date out may move the numbers of others.
+    writer.delete([job for job in jobs if job.is_open and job.step.deleted])
     failures: list[dict[str, SideError]] = [{} for _ in series]
     for job in jobs:
         if job.problem:
@@ -107,127 +146,137 @@ def write(connection: Connection, series: Sequence[SeriesWrite], home: str) -> l
     return failures
 
 
-@dataclass
+def _unfit(series: SeriesWrite, step: Step) -> SideError | None:
+    """Why this step can't be taken at all."""
+    return Refused(_UNDELETE) if step.key in series.deleted and not step.deleted else None
+
+
+@dataclass(eq=False)
 class _Job:
     series_at: int
     series: SeriesWrite
     step: Step
-    found: Element | None = None
-    done: bool = False
     problem: SideError | None = None
+    found: Element | None = None
+    """The occurrence as it is now."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is anything to send."""
+        return self.problem is None and self.found is not None
+
+    @property
+    def known(self) -> Element | None:
+        """The occurrence as it was when the series was read, if it was modified then."""
+        return self.series.modified.get(self.step.key)
 
 
 class _Writer:
-    def __init__(self, connection: Connection, home: str) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._home = home
-
-    def unfit(self, job: _Job) -> SideError | None:
-        """Why this step can't be taken at all."""
-        deleted = {text(each, "Start") for each in job.series.native.item.iterfind(".//{*}DeletedOccurrence")}
-        names = {moment_key(self._original(job, value)) for value in deleted}
-        if job.step.key in names:
-            return None if job.step.deleted else Refused(_UNDELETE)
-        return None
 
     def locate(self, jobs: Sequence[_Job]) -> None:
         """Find each job's occurrence as it is now."""
-        ids = [self._address(job) for job in jobs]
-        asked = [(job, id) for job, id in zip(jobs, ids, strict=True) if id is not None]
-        answers = operations.get_items(self._connection, [id for _, id in asked], occurrence_paths())
+        asked = [(job, id) for job in jobs if (id := _address(job)) is not None]
+        answers = operations.get_items(self._connection, [id for _, id in asked], OCCURRENCE_PATHS)
         for (job, _), answer in zip(asked, answers, strict=True):
-            if not isinstance(answer, SideError) and self._is(job, answer):
+            if not isinstance(answer, SideError) and _is(job, answer):
                 job.found = answer
         for job in jobs:
             if job.found is None:
                 job.found = self._search(job)
-            self._judge(job)
-
-    def _address(self, job: _Job) -> Element | None:
-        if (known := self._known(job)) is not None:
-            return operations.item_id(item_id(known)[0])
-        index = _index(job.series.master, job.step.original)
-        return None if index is None else operations.occurrence_id(job.series.native.id, index)
-
-    def _known(self, job: _Job) -> Element | None:
-        for each in job.series.native.occurrences:
-            if moment_key(self._original(job, named_original(each, job.series.native.item))) == job.step.key:
-                return each
-        return None
-
-    def _original(self, job: _Job, value: str) -> Moment:
-        return original_start(parse_instant(value), job.series.native.item, job.series.master, self._home)
-
-    def _is(self, job: _Job, item: Element) -> bool:
-        if text(item, "CalendarItemType") not in ("Occurrence", "Exception"):
-            return False
-        value = named_original(item, job.series.native.item) or text(item, "Start")
-        return moment_key(self._original(job, value)) == job.step.key
+            job.problem = _judge(job)
 
     def _search(self, job: _Job) -> Element | None:
         """The occurrence as the calendar shows it at the time at which it would begin."""
-        native = job.series.native
-        begin = instant_of(job.step.original, day_zone_of(native.item, self._home))
+        series = job.series
+        begin = instant_of(job.step.original, series.day_zone)
         shown = operations.view_calendar(
             self._connection,
-            native.folder,
+            series.folder,
             format_instant(begin),
             format_instant(begin + timedelta(minutes=1)),
-            [path("calendar:CalendarItemType")],
+            path("calendar:CalendarItemType"),
         )
         ids = [operations.item_id(item_id(each)[0]) for each in shown if not _is_single(each)]
-        answers = operations.get_items(self._connection, ids, occurrence_paths())
-        uid = text(native.item, "UID")
+        answers = operations.get_items(self._connection, ids, OCCURRENCE_PATHS)
         found = (each for each in answers if not isinstance(each, SideError))
-        return next((each for each in found if text(each, "UID") == uid and self._is(job, each)), None)
+        return next((each for each in found if text(each, "UID") == series.uid and _is(job, each)), None)
 
-    def _judge(self, job: _Job) -> None:
-        if job.found is None:
-            # A date that shall be deleted and is not to be found is as it shall be.
-            job.done = job.step.deleted
-            job.problem = None if job.done else Gone(_ELSEWHERE)
-        elif job.series.guarded:
-            known = self._known(job)
-            unchanged = content_of(known) == content_of(job.found) if known is not None else _is_plain(job.found)
-            if not unchanged:
-                job.problem = ChangedMeanwhile("Somebody changed this date of the series in Exchange in between.")
+    def change(self, jobs: Sequence[_Job]) -> None:
+        """Write what is changed, of all series at a time.
 
-    def send(self, jobs: Sequence[_Job]) -> None:
-        """Write what was found: changes first, since taking a date out may move the numbers of others."""
-        modified = [(job, change) for job in jobs if not job.step.deleted and (change := self._change(job))]
-        answers = operations.update_items(self._connection, Kind.EVENT, [change for _, change in modified])
-        for (job, _), answer in zip(modified, answers, strict=True):
+        Where a write has given its whole series a new change key, the others of that series follow one by one, each
+        after a look at whether anybody else was there.
+        """
+        waiting = self._update(jobs)
+        while waiting:
+            turn = list({job.series_at: job for job in reversed(waiting)}.values())
+            for job in self._update(self._look_again(turn)):
+                job.problem = ChangedMeanwhile(_CHANGED)
+            waiting = [job for job in waiting if job not in turn]
+
+    def _update(self, jobs: Sequence[_Job]) -> list[_Job]:
+        """Send changes; the jobs that met a change key which may be that of our own write to a neighbour."""
+        changes = [(job, change) for job in jobs if (change := _change(job))]
+        answers = operations.update_items(self._connection, Kind.EVENT, [change for _, change in changes])
+        met = []
+        for (job, _), answer in zip(changes, answers, strict=True):
             if isinstance(answer, ChangedMeanwhile) and len(job.series.steps) > 1:
-                # Our own write to a neighbour has given the whole series a new change key.
-                self._again(job)
+                met.append(job)
             elif isinstance(answer, SideError):
                 job.problem = answer
-        deleted = [job for job in jobs if job.step.deleted]
-        problems = operations.delete_items(self._connection, Kind.EVENT, [item_id(_found(job))[0] for job in deleted])
-        for job, problem in zip(deleted, problems, strict=True):
+        return met
+
+    def _look_again(self, jobs: Sequence[_Job]) -> list[_Job]:
+        """Read occurrences again; the jobs whose occurrence nobody else changed."""
+        ids = [operations.item_id(item_id(_found(job))[0]) for job in jobs]
+        answers = operations.get_items(self._connection, ids, OCCURRENCE_PATHS)
+        for job, answer in zip(jobs, answers, strict=True):
+            if isinstance(answer, SideError):
+                job.problem = answer
+            elif content_of(answer) != content_of(_found(job)):
+                job.problem = ChangedMeanwhile(_CHANGED)
+            else:
+                job.found = answer
+        return [job for job in jobs if not job.problem]
+
+    def delete(self, jobs: Sequence[_Job]) -> None:
+        """Take dates out of their series."""
+        ids = [item_id(_found(job))[0] for job in jobs]
+        problems = operations.delete_items(self._connection, Kind.EVENT, ids)
+        for job, problem in zip(jobs, problems, strict=True):
             job.problem = None if isinstance(problem, Gone) else problem
 
-    def _again(self, job: _Job) -> None:
-        before = _found(job)
-        (now,) = operations.get_items(self._connection, [operations.item_id(item_id(before)[0])], occurrence_paths())
-        if isinstance(now, SideError):
-            job.problem = now
-            return
-        if content_of(now) != content_of(before):
-            job.problem = ChangedMeanwhile("Somebody changed this date of the series in Exchange in between.")
-            return
-        job.found = now
-        change = self._change(job)
-        assert change is not None
-        (answer,) = operations.update_items(self._connection, Kind.EVENT, [change])
-        job.problem = answer if isinstance(answer, SideError) else None
 
-    def _change(self, job: _Job) -> operations.ItemChange | None:
-        id, change_key = item_id(_found(job))
-        day_zone = day_zone_of(job.series.native.item, self._home)
-        step = job.step
-        updates = occurrence_changes(step.values, step.original, job.series.master, step.names, day_zone)
-        return operations.ItemChange(id, change_key, updates) if updates else None
+def _address(job: _Job) -> Markup | None:
+    if job.known is not None:
+        return operations.item_id(item_id(job.known)[0])
+    index = _index(job.series.master, job.step.original)
+    return None if index is None else operations.occurrence_id(job.series.id, index)
+
+
+def _is(job: _Job, item: Element) -> bool:
+    is_occurrence = text(item, "CalendarItemType") in ("Occurrence", "Exception")
+    return is_occurrence and job.series.key_of_item(item) == job.step.key
+
+
+def _judge(job: _Job) -> SideError | None:
+    """Why an occurrence that was looked for can't be written as it is."""
+    if job.found is None:
+        # A date that shall be deleted and is not to be found is as it shall be.
+        return None if job.step.deleted else Gone(_ELSEWHERE)
+    if job.series.guarded:
+        known = job.known
+        unchanged = content_of(known) == content_of(job.found) if known is not None else _is_plain(job.found)
+        return None if unchanged else ChangedMeanwhile(_CHANGED)
+    return None
+
+
+def _change(job: _Job) -> operations.ItemChange | None:
+    step, series = job.step, job.series
+    updates = occurrence_changes(step.values, step.original, series.master, step.names, series.day_zone)
+    return operations.ItemChange(*item_id(_found(job)), updates) if updates else None
 
 
 def _found(job: _Job) -> Element:

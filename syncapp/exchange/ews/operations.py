@@ -6,14 +6,14 @@ Batched operations answer per item. Every calendar write states that nothing is 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
 from syncapp.exchange.ews.connection import Connection, not_understood
 from syncapp.exchange.ews.errors import SearchRefused, error_of_message
-from syncapp.exchange.ews.xml import MESSAGES, Element, child, local, m, t
+from syncapp.exchange.ews.markup import Markup, m, t
+from syncapp.exchange.ews.xml import MESSAGES, Element, child, local
 from syncapp.items.values import Kind
 from syncapp.side import Gone, Refused, SideError, Unreachable
 
@@ -23,6 +23,7 @@ _FIND_PAGE = 1000
 _READ_BATCH = 50
 _WRITE_BATCH = 50
 _SILENT = "SendToNone"
+_IDS_ONLY = t("BaseShape", "IdOnly")
 
 ITEM_TYPE = {Kind.EVENT: "CalendarItem", Kind.CONTACT: "Contact"}
 """The element in which an item of a kind comes and goes."""
@@ -47,25 +48,25 @@ class ItemChange:
 
     id: str
     change_key: str
-    updates: Sequence[Element]
+    updates: Sequence[Markup]
 
 
-def folder_id(folder: str) -> Element:
+def folder_id(folder: str) -> Markup:
     """The id of a folder that has been read."""
     return t("FolderId", Id=folder)
 
 
-def distinguished(name: str) -> Element:
+def distinguished(name: str) -> Markup:
     """The id of a folder that every mailbox has, as ``calendar``."""
     return t("DistinguishedFolderId", Id=name)
 
 
-def item_id(id: str, change_key: str = "") -> Element:
+def item_id(id: str, change_key: str = "") -> Markup:
     """The id of an item, with the revision that it shall have if that is given."""
     return t("ItemId", Id=id, ChangeKey=change_key) if change_key else t("ItemId", Id=id)
 
 
-def occurrence_id(master: str, index: int) -> Element:
+def occurrence_id(master: str, index: int) -> Markup:
     """The id of the occurrence with this number in its series, from 1."""
     return t("OccurrenceItemId", RecurringMasterId=master, InstanceIndex=str(index))
 
@@ -73,22 +74,26 @@ def occurrence_id(master: str, index: int) -> Element:
 # Folders ---------------------------------------------------------------------------------------------------------
 
 
-def get_folders(connection: Connection, ids: Sequence[Element], paths: Sequence[Element]) -> list[Answer]:
-    """Each folder's element or its error."""
-    shape = m("FolderShape", t("BaseShape", "IdOnly"), t("AdditionalProperties", *paths) if paths else None)
+def _shape(name: str, paths: Markup | None) -> Markup:
+    return m(name, _IDS_ONLY, t("AdditionalProperties", paths) if paths else None)
+
+
+def get_folders(connection: Connection, ids: Sequence[Markup], paths: Markup | None = None) -> list[Answer]:
+    """Each folder's element or its error; ids only, and what is at ``paths``."""
+    shape = _shape("FolderShape", paths)
     messages = connection.ask(m("GetFolder", shape, m("FolderIds", *ids)))
     return _answers(messages, len(ids), _first_in("Folders"))
 
 
-def find_folders(connection: Connection, root: Element, paths: Sequence[Element]) -> list[Element]:
+def find_folders(connection: Connection, root: Markup, paths: Markup) -> list[Element]:
     """Every folder below ``root``, at any depth."""
     found: list[Element] = []
     while True:
         view = m(
             "IndexedPageFolderView", MaxEntriesReturned=str(_FIND_PAGE), Offset=str(len(found)), BasePoint="Beginning"
         )
-        shape = m("FolderShape", t("BaseShape", "IdOnly"), t("AdditionalProperties", *_copies(paths)))
-        request = m("FindFolder", shape, view, m("ParentFolderIds", deepcopy(root)), Traversal="Deep")
+        shape = _shape("FolderShape", paths)
+        request = m("FindFolder", shape, view, m("ParentFolderIds", root), Traversal="Deep")
         page = _checked(connection.ask(request))
         folders, last = _page(page, "Folders")
         found += folders
@@ -108,7 +113,7 @@ def sync_items(connection: Connection, kind: Kind, folder: str, state: str) -> S
     """
     request = m(
         "SyncFolderItems",
-        m("ItemShape", t("BaseShape", "IdOnly")),
+        _shape("ItemShape", None),
         m("SyncFolderId", folder_id(folder)),
         m("SyncState", state) if state else None,
         m("MaxChangesReturned", str(SYNC_PAGE)),
@@ -135,13 +140,12 @@ def _id_in(element: Element) -> tuple[str, str]:
     return found.get("Id", ""), found.get("ChangeKey", "")
 
 
-def get_items(connection: Connection, ids: Sequence[Element], paths: Sequence[Element]) -> list[Answer]:
+def get_items(connection: Connection, ids: Sequence[Markup], paths: Markup | None = None) -> list[Answer]:
     """Each item's element or its error, bodies as text. No ``paths`` asks for ids and change keys only."""
+    properties = (t("BodyType", "Text"), t("AdditionalProperties", paths)) if paths else ()
+    shape = m("ItemShape", _IDS_ONLY, *properties)
     found: list[Answer] = []
     for batch in _batches(ids, _READ_BATCH):
-        body = t("BodyType", "Text") if paths else None
-        properties = t("AdditionalProperties", *_copies(paths)) if paths else None
-        shape = m("ItemShape", t("BaseShape", "IdOnly"), body, properties)
         request = m("GetItem", shape, m("ItemIds", *batch))
         try:
             found += _answers(connection.ask(request), len(batch), _first_in("Items"))
@@ -151,18 +155,19 @@ def get_items(connection: Connection, ids: Sequence[Element], paths: Sequence[El
 
 
 def find_items(
-    connection: Connection, folders: Sequence[Element], restriction: Element | None, paths: Sequence[Element]
+    connection: Connection, folders: Sequence[Markup], restriction: Markup | None, paths: Markup
 ) -> list[Element]:
     """The items in any of ``folders`` that fit ``restriction``, all without one; a vanished folder holds none.
 
     Raises ``SearchRefused`` when the server can't search for what the restriction names.
     """
 
-    def ask(wanted: Sequence[Element], offset: int) -> list[Element]:
+    def ask(wanted: Sequence[Markup], offset: int) -> list[Element]:
         view = m("IndexedPageItemView", MaxEntriesReturned=str(_FIND_PAGE), Offset=str(offset), BasePoint="Beginning")
-        shape = m("ItemShape", t("BaseShape", "IdOnly"), t("AdditionalProperties", *_copies(paths)))
-        where = None if restriction is None else m("Restriction", deepcopy(restriction))
-        request = m("FindItem", shape, view, where, m("ParentFolderIds", *_copies(wanted)), Traversal="Shallow")
+        where = None if restriction is None else m("Restriction", restriction)
+        request = m(
+            "FindItem", _shape("ItemShape", paths), view, where, m("ParentFolderIds", *wanted), Traversal="Shallow"
+        )
         return _counted(connection.ask(request), len(wanted))
 
     found: list[Element] = []
@@ -182,20 +187,21 @@ def find_items(
     return found
 
 
-def view_calendar(connection: Connection, folder: str, begin: str, end: str, paths: Sequence[Element]) -> list[Element]:
+def view_calendar(connection: Connection, folder: str, begin: str, end: str, paths: Markup) -> list[Element]:
     """The single events and occurrences in a calendar that touch the time from ``begin`` to ``end``."""
-    shape = m("ItemShape", t("BaseShape", "IdOnly"), t("AdditionalProperties", *_copies(paths)))
     view = m("CalendarView", StartDate=begin, EndDate=end)
-    request = m("FindItem", shape, view, m("ParentFolderIds", folder_id(folder)), Traversal="Shallow")
+    request = m(
+        "FindItem", _shape("ItemShape", paths), view, m("ParentFolderIds", folder_id(folder)), Traversal="Shallow"
+    )
     page = _checked(connection.ask(request))
     return _page(page, "Items")[0]
 
 
-def create_items(connection: Connection, kind: Kind, folder: str, items: Sequence[Element]) -> list[Answer]:
+def create_items(connection: Connection, kind: Kind, folder: str, items: Sequence[Markup]) -> list[Answer]:
     """Create items in a folder: each one's element with its id, or its error."""
     silent = {"SendMeetingInvitations": _SILENT} if kind is Kind.EVENT else {}
 
-    def send(batch: Sequence[Element]) -> list[Answer]:
+    def send(batch: Sequence[Markup]) -> list[Answer]:
         request = m("CreateItem", m("SavedItemFolderId", folder_id(folder)), m("Items", *batch), **silent)
         return _answers(connection.tell(request), len(batch), _first_in("Items"))
 
@@ -231,12 +237,12 @@ def delete_items(connection: Connection, kind: Kind, ids: Sequence[str]) -> list
     return write_in_batches(ids, send)
 
 
-def move_items(connection: Connection, ids: Sequence[Element], target: Element) -> list[Answer]:
+def move_items(connection: Connection, ids: Sequence[Markup], target: Markup) -> list[Answer]:
     """Move items to a folder: each one's element with its new id, or its error."""
 
-    def send(batch: Sequence[Element]) -> list[Answer]:
+    def send(batch: Sequence[Markup]) -> list[Answer]:
         # ReturnNewItemIds is left out: Exchange then names the new ids, and gromox takes it the wrong way round.
-        request = m("MoveItem", m("ToFolderId", deepcopy(target)), m("ItemIds", *batch))
+        request = m("MoveItem", m("ToFolderId", target), m("ItemIds", *batch))
         return _answers(connection.tell(request), len(batch), _first_in("Items"))
 
     return write_in_batches(ids, send)
@@ -254,7 +260,7 @@ def get_attachments(connection: Connection, ids: Sequence[str]) -> list[Answer]:
     return found
 
 
-def create_attachment(connection: Connection, parent: str, attachment: Element) -> str:
+def create_attachment(connection: Connection, parent: str, attachment: Markup) -> str:
     """Attach something to an item; the item's new change key ("" if the server does not say)."""
     request = m("CreateAttachment", m("ParentItemId", Id=parent), m("Attachments", attachment))
     (message,) = _counted(connection.tell(request), 1)
@@ -349,8 +355,3 @@ def _page(message: Element, name: str) -> tuple[list[Element], bool]:
         raise Unreachable("Exchange answered a search without a result.")
     found = child(root, name)
     return ([] if found is None else list(found)), root.get("IncludesLastItemInRange", "true") in ("true", "1")
-
-
-def _copies(elements: Iterable[Element]) -> list[Element]:
-    """An element can stand in one request only."""
-    return [deepcopy(each) for each in elements]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 
-from syncapp.exchange.ews.native import OWN_ID_NAME, UID_NAME, global_object_id_path, own_path, prefix_path
-from syncapp.exchange.ews.xml import Element, t
+from syncapp.exchange.ews.extended import GLOBAL_OBJECT_ID, NAME_PREFIX, OWN_ID, OWN_UID
+from syncapp.exchange.ews.markup import Markup, joined, t
 
 _ITEM = ("ParentFolderId", "ItemClass", "Subject", "Sensitivity", "Body", "Attachments", "Categories", "Importance")
 _CALENDAR_ITEM = (*_ITEM, "ReminderIsSet", "ReminderMinutesBeforeStart")
@@ -39,59 +40,58 @@ ADDRESS_PARTS = {
 _IM_KEYS = ("ImAddress1", "ImAddress2", "ImAddress3")
 
 
-def path(uri: str) -> Element:
+@cache
+def path(uri: str) -> Markup:
     """The path of a property with a name of its own, as ``calendar:Start``."""
     return t("FieldURI", FieldURI=uri)
 
 
-def indexed(uri: str, key: str) -> Element:
+@cache
+def indexed(uri: str, key: str) -> Markup:
     """The path of one slot, as the e-mail address with the key EmailAddress1."""
     return t("IndexedFieldURI", FieldURI=uri, FieldIndex=key)
 
 
-def event_paths() -> list[Element]:
-    """What is read of an event: all that we map, and what tells that anything else changed."""
-    return [
-        *_paths("item", _CALENDAR_ITEM),
-        *_paths("calendar", _CALENDAR),
-        own_path(OWN_ID_NAME),
-        global_object_id_path(),
-    ]
-
-
-def occurrence_paths() -> list[Element]:
-    """What is read of a modified occurrence."""
-    return [*_paths("item", _CALENDAR_ITEM), *_paths("calendar", _OCCURRENCE)]
-
-
-def contact_paths() -> list[Element]:
-    """What is read of a contact."""
-    slots = [indexed("contacts:EmailAddress", key) for key in EMAIL_KEYS]
-    slots += [indexed("contacts:PhoneNumber", key) for key in PHONE_KEYS.values()]
-    slots += [indexed("contacts:ImAddress", key) for key in _IM_KEYS]
-    slots += [
-        indexed(f"contacts:PhysicalAddress:{part}", key)
-        for key in ADDRESS_KEYS.values()
-        for part in ADDRESS_PARTS.values()
-    ]
-    own = [own_path(OWN_ID_NAME), own_path(UID_NAME), prefix_path()]
-    return [*_paths("item", _ITEM), *_paths("contacts", _CONTACT), *slots, *own]
-
-
-def found_paths() -> list[Element]:
-    """What a search brings of each object."""
-    return [path("item:ParentFolderId"), own_path(OWN_ID_NAME), own_path(UID_NAME), global_object_id_path()]
-
-
-def _paths(prefix: str, names: Iterable[str]) -> list[Element]:
+def _paths(prefix: str, names: Iterable[str]) -> list[Markup]:
     return [path(f"{prefix}:{name}") for name in names]
 
 
-def set_field(where: Element, item: str, value: Element) -> Element:
+EVENT_PATHS = joined(
+    [*_paths("item", _CALENDAR_ITEM), *_paths("calendar", _CALENDAR), OWN_ID.path, GLOBAL_OBJECT_ID.path]
+)
+"""What is read of an event: all that we map, and what tells that anything else changed."""
+
+OCCURRENCE_PATHS = joined([*_paths("item", _CALENDAR_ITEM), *_paths("calendar", _OCCURRENCE)])
+"""What is read of a modified occurrence."""
+
+CONTACT_PATHS = joined(
+    [
+        *_paths("item", _ITEM),
+        *_paths("contacts", _CONTACT),
+        *(indexed("contacts:EmailAddress", key) for key in EMAIL_KEYS),
+        *(indexed("contacts:PhoneNumber", key) for key in PHONE_KEYS.values()),
+        *(indexed("contacts:ImAddress", key) for key in _IM_KEYS),
+        *(
+            indexed(f"contacts:PhysicalAddress:{part}", key)
+            for key in ADDRESS_KEYS.values()
+            for part in ADDRESS_PARTS.values()
+        ),
+        OWN_ID.path,
+        OWN_UID.path,
+        NAME_PREFIX.path,
+    ]
+)
+"""What is read of a contact."""
+
+FOUND_PATHS = joined([path("item:ParentFolderId"), OWN_ID.path, OWN_UID.path, GLOBAL_OBJECT_ID.path])
+"""What a search brings of each object."""
+
+
+def set_field(where: Markup, item: str, value: Markup) -> Markup:
     """A change that sets one property; ``item`` names the type of item, ``value`` is the property's element."""
     return t("SetItemField", where, t(item, value))
 
 
-def clear_field(where: Element) -> Element:
+def clear_field(where: Markup) -> Markup:
     """A change that removes one property."""
     return t("DeleteItemField", where)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
+from syncapp.exchange.ews.markup import Markup, t
 from syncapp.exchange.ews.patterns import WEEKEND, WORKING_DAYS, clamped, shortest_month
 from syncapp.exchange.ews.times import parse_day
-from syncapp.exchange.ews.xml import Element, children, local, t, text
+from syncapp.exchange.ews.xml import Element, children, local, text
 from syncapp.items.values import WEEKDAYS, Frequency, Moment, Recurrence, Weekday, ZonedTime
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -25,12 +26,12 @@ _LAST = -1
 # Out -------------------------------------------------------------------------------------------------------------
 
 
-def recurrence_element(rule: Recurrence, start: Moment) -> Element:
+def recurrence_element(rule: Recurrence, start: Moment) -> Markup:
     """The element for a pattern that ``patterns.holdable`` made; ``start`` is the first moment, in the series' zone."""
     return t("Recurrence", _pattern_element(rule), _range_element(rule, start))
 
 
-def _pattern_element(rule: Recurrence) -> Element:
+def _pattern_element(rule: Recurrence) -> Markup:
     interval = t("Interval", str(rule.interval))
     if rule.frequency is Frequency.DAILY:
         return t("DailyRecurrence", interval)
@@ -57,7 +58,7 @@ def _counted(rule: Recurrence) -> tuple[str, int]:
     return "Weekday" if rule.weekdays[0].day in WORKING_DAYS else "WeekendDay", rule.positions[0]
 
 
-def _range_element(rule: Recurrence, start: Moment) -> Element:
+def _range_element(rule: Recurrence, start: Moment) -> Markup:
     first = t("StartDate", date_of(start).isoformat())
     if rule.count is not None:
         return t("NumberedRecurrence", first, t("NumberOfOccurrences", str(rule.count)))

@@ -1,4 +1,4 @@
-"""EWS XML elements: building them, reading them, and parsing what comes from outside."""
+"""What Exchange says: parsing documents from outside, and reading elements."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from lxml import etree
 MESSAGES = "http://schemas.microsoft.com/exchange/services/2006/messages"
 TYPES = "http://schemas.microsoft.com/exchange/services/2006/types"
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
-_NAMESPACES = {"m": MESSAGES, "t": TYPES}
 
 Element = etree._Element
 
-# XML 1.0 section 2.2: what may not stand in a document at all. Exchange answers with references to such characters
-# when a person pasted one into a text.
-_ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+ILLEGAL = r"\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff"
+"""XML 1.0 section 2.2: what may not stand in a document at all, as ranges of a character class. Exchange answers with
+references to such characters when a person pasted one into a text."""
+_ILLEGAL = re.compile(f"[{ILLEGAL}]")
 _ILLEGAL_REFERENCE = re.compile(
     rb"&#(?:x0*(?:[0-8bcefBCEF]|1[0-9a-fA-F]|[fF]{3}[eEfF]);|0*(?:[0-8]|1[124-9]|2\d|3[01]);)"
 )
@@ -25,28 +25,6 @@ _ILLEGAL_BYTE = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 class NotXml(ValueError):
     """What a server sent is no XML document."""
-
-
-def t(name: str, *content: Element | str | None, **attributes: str) -> Element:
-    """An element of the types namespace; ``content`` is its text or its children, None is left out."""
-    return _element(TYPES, name, content, attributes)
-
-
-def m(name: str, *content: Element | str | None, **attributes: str) -> Element:
-    """An element of the messages namespace, as ``t``."""
-    return _element(MESSAGES, name, content, attributes)
-
-
-def _element(
-    namespace: str, name: str, content: tuple[Element | str | None, ...], attributes: dict[str, str]
-) -> Element:
-    element = etree.Element(f"{{{namespace}}}{name}", attrib=attributes, nsmap=_NAMESPACES)
-    for part in content:
-        if isinstance(part, str):
-            element.text = legal(part)
-        elif part is not None:
-            element.append(part)
-    return element
 
 
 def legal(text: str) -> str:

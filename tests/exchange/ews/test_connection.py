@@ -14,9 +14,10 @@ import pytest
 
 from syncapp.exchange.ews.connection import Account, Connection
 from syncapp.exchange.ews.errors import error_of_code, error_of_fault, error_of_message
+from syncapp.exchange.ews.markup import m, t
 from syncapp.exchange.ews.operations import distinguished, get_folders
 from syncapp.exchange.ews.side import open_side
-from syncapp.exchange.ews.xml import m, parse, t
+from syncapp.exchange.ews.xml import parse
 from syncapp.items.values import Kind
 from syncapp.side import (
     ChangedMeanwhile,
@@ -33,6 +34,7 @@ from syncapp.side import (
     Written,
 )
 from tests.contract import samples
+from tests.exchange.ews import wire
 from tests.exchange.ews.lab import MAILBOX, Lab, running
 
 
@@ -52,7 +54,7 @@ def connection(lab: Lab) -> Iterator[Connection]:
 
 
 def ask(connection: Connection) -> None:
-    for answer in get_folders(connection, [distinguished("calendar")], []):
+    for answer in get_folders(connection, [distinguished("calendar")]):
         if isinstance(answer, SideError):
             raise answer
 
@@ -243,9 +245,9 @@ def test_response_codes_are_named_after_situations(code: str, expected: type[Sid
 
 def test_the_inner_code_of_an_internal_error_is_the_better_name() -> None:
     value = t("Value", "ErrorQuotaExceeded", Name="InnerErrorResponseCode")
-    message = m("CreateItemResponseMessage", m("MessageXml", value), ResponseClass="Error")
-    message.insert(0, m("ResponseCode", "ErrorInternalServerError"))
-    assert isinstance(error_of_message(message), Refused)
+    code = m("ResponseCode", "ErrorInternalServerError")
+    message = m("CreateItemResponseMessage", code, m("MessageXml", value), ResponseClass="Error")
+    assert isinstance(error_of_message(wire.element(message)), Refused)
 
 
 def test_a_fault_without_a_response_code_is_a_server_in_trouble() -> None:

@@ -15,7 +15,9 @@ from syncapp.exchange.ews.contacts import (
     project_contact,
     read_contact,
 )
-from syncapp.exchange.ews.native import OWN_ID_NAME, Native, extended, own_path
+from syncapp.exchange.ews.extended import OWN_ID, extended
+from syncapp.exchange.ews.markup import Markup
+from syncapp.exchange.ews.native import Native
 from syncapp.exchange.ews.xml import Element, local
 from syncapp.items.contact import Contact
 from syncapp.items.values import Email, Phone, Photo, PostalAddress
@@ -30,9 +32,10 @@ def person(birthday: str = BORN) -> Element:
     return samples.contact(samples.PERSON.replace("{birthday}", birthday))
 
 
-def targets(changes: list[Element]) -> list[str]:
+def targets(changes: list[Markup]) -> list[str]:
     return [
-        " ".join(filter(None, (local(each), each[0].get("FieldURI"), each[0].get("FieldIndex")))) for each in changes
+        " ".join(filter(None, (local(each), each[0].get("FieldURI"), each[0].get("FieldIndex"))))
+        for each in map(wire.element, changes)
     ]
 
 
@@ -54,7 +57,7 @@ def test_a_contact_is_read() -> None:
         photo=Photo(picture, "image/png"),
     )
     # GUIDs and tags are written in several ways.
-    assert extended(item, own_path(OWN_ID_NAME)) == "abc.1"
+    assert extended(item, OWN_ID) == "abc.1"
 
 
 def test_only_its_picture_is_a_contacts_photo() -> None:

@@ -8,29 +8,33 @@ from itertools import count
 
 from syncapp.exchange.ews.event_writing import new_event, occurrence_changes
 from syncapp.exchange.ews.events import day_zone_of
+from syncapp.exchange.ews.markup import Markup, t
 from syncapp.exchange.ews.native import Native
 from syncapp.exchange.ews.occurrences import steps_between
 from syncapp.exchange.ews.times import format_instant, instant_of
-from syncapp.exchange.ews.xml import TYPES, Element, child, local, t
+from syncapp.exchange.ews.xml import MESSAGES, TYPES, Element, child, local, parse
 from syncapp.items.event import Event
 
 _ids = count(1)
 
 
-def stored(item: Element, **extra: str) -> Element:
+def element(markup: Markup) -> Element:
+    """What a server reads from a request."""
+    return parse(f'<request xmlns:t="{TYPES}" xmlns:m="{MESSAGES}">{markup}</request>'.encode())[0]
+
+
+def stored(item: Markup) -> Element:
     """An item that was created, with its ids."""
-    found = deepcopy(item)
-    found.insert(0, t("ItemId", Id=f"id-{next(_ids)}", ChangeKey="ck"))
-    found.insert(1, t("ParentFolderId", Id="folder"))
-    for name, value in extra.items():
-        found.append(t(name, value))
+    found = element(item)
+    found.insert(0, element(t("ItemId", Id=f"id-{next(_ids)}", ChangeKey="ck")))
+    found.insert(1, element(t("ParentFolderId", Id="folder")))
     return found
 
 
-def apply(item: Element, changes: list[Element]) -> Element:
+def apply(item: Element, changes: list[Markup]) -> Element:
     """``item`` after the SetItemField and DeleteItemField elements of an UpdateItem."""
     found = deepcopy(item)
-    for change in changes:
+    for change in map(element, changes):
         path = change[0]
         if local(path) == "FieldURI":
             name = path.get("FieldURI", "").split(":")[1]
@@ -82,19 +86,18 @@ def _put(item: Element, value: Element) -> None:
 def series_of(event: Event, home: str) -> Native:
     """What a server holds after ``event`` was created and its exceptions were written, as ``project_event`` made it."""
     item = stored(new_event(event, "uid", "own.1", home))
-    modified, deleted = t("ModifiedOccurrences"), t("DeletedOccurrences")
+    modified, deleted = element(t("ModifiedOccurrences")), element(t("DeletedOccurrences"))
     occurrences = []
     for step in steps_between(None, event):
         begin = instant_of(step.original, day_zone_of(item, home))
         if step.deleted:
-            deleted.append(t("DeletedOccurrence", t("Start", format_instant(begin))))
+            deleted.append(element(t("DeletedOccurrence", t("Start", format_instant(begin)))))
             continue
         changes = occurrence_changes(step.values, step.original, event, step.names, day_zone_of(item, home))
         occurrences.append(apply(plain_occurrence(event, item, step.original, home), changes))
         reference = t("ItemId", Id=occurrences[-1][0].get("Id", ""), ChangeKey="ck")
-        modified.append(
-            t("Occurrence", reference, *(t(each, format_instant(begin)) for each in ("Start", "End", "OriginalStart")))
-        )
+        times = (t(each, format_instant(begin)) for each in ("Start", "End", "OriginalStart"))
+        modified.append(element(t("Occurrence", reference, *times)))
     for each in (modified, deleted):
         if len(each):
             item.append(each)
@@ -113,12 +116,12 @@ def plain_occurrence(event: Event, item: Element, original: object, home: str) -
     values = inherited_values(original, event)  # type: ignore[arg-type]
     for name, moment in (("Start", values["start"]), ("End", values["end"])):
         child(found, name).text = format_instant(instant_of(moment, zone))  # type: ignore[union-attr]
-    found.insert(0, t("ItemId", Id=f"id-{next(_ids)}", ChangeKey="ck"))
-    found.append(t("OriginalStart", format_instant(instant_of(values["start"], zone))))
+    found.insert(0, element(t("ItemId", Id=f"id-{next(_ids)}", ChangeKey="ck")))
+    found.append(element(t("OriginalStart", format_instant(instant_of(values["start"], zone)))))
     return found
 
 
 def with_photo(item: Element, data: bytes) -> Native:
     """A contact with a picture."""
     content = t("FileAttachment", t("AttachmentId", Id="a"), t("Content", base64.b64encode(data).decode()))
-    return Native(item, photos=(content,))
+    return Native(item, photos=(element(content),))

@@ -1,0 +1,75 @@
+"""Extended properties: how they are named in requests, and how they are found again in what comes back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from syncapp.exchange.ews.markup import Markup, t
+from syncapp.exchange.ews.xml import TYPES, Element, child, text
+
+_PROPERTY_SET = "6b1f3c0e-7d52-4a8e-9d55-0c6a2f8e41b7"
+"""The property set of ours that our ids on objects we created live in."""
+
+_ELEMENT = f"{{{TYPES}}}ExtendedProperty"
+_PROPERTY_SETS = {"6ed8da90-450b-101b-98da-00aa003f1305": "Meeting"}
+
+
+@dataclass(frozen=True)
+class Extended:
+    """An extended property: its path in a request, and what all spellings of that path have alike."""
+
+    path: Markup
+    key: frozenset[tuple[str, str]]
+
+    def element(self, value: str) -> Markup:
+        """The property with a value, for an item that is written."""
+        return t("ExtendedProperty", self.path, t("Value", value))
+
+
+def extended(item: Element, wanted: Extended) -> str:
+    """The value that the property ``wanted`` has in an item, "" without."""
+    for each in item.iterchildren(_ELEMENT):
+        found = child(each, "ExtendedFieldURI")
+        if found is not None and _key(tuple(found.items())) == wanted.key:
+            return text(each, "Value")
+    return ""
+
+
+@lru_cache(maxsize=256)
+def _key(attributes: tuple[tuple[str, str], ...]) -> frozenset[tuple[str, str]]:
+    """GUIDs and tags are compared as numbers are. Cached: the same few paths come with every item."""
+    key = set()
+    for name, value in attributes:
+        if name == "PropertyTag":
+            value = str(int(value, 0))
+        elif name == "PropertySetId":
+            value = value.casefold().strip("{}")
+            if value in _PROPERTY_SETS:
+                name, value = "DistinguishedPropertySetId", _PROPERTY_SETS[value]
+        key.add((name, value))
+    return frozenset(key)
+
+
+def _extended(**attributes: str) -> Extended:
+    return Extended(t("ExtendedFieldURI", **attributes), _key(tuple(attributes.items())))
+
+
+def _own(name: str) -> Extended:
+    return _extended(PropertySetId=_PROPERTY_SET, PropertyName=name, PropertyType="String")
+
+
+OWN_ID = _own("ConnectorId")
+"""Our own id of an object that we created."""
+OWN_UID = _own("ConnectorUid")
+"""The UID that we gave to a contact: contacts have none in Exchange."""
+GLOBAL_OBJECT_ID = _extended(DistinguishedPropertySetId="Meeting", PropertyId=str(0x23), PropertyType="Binary")
+"""PidLidCleanGlobalObjectId (MS-OXOCAL section 2.2.1.28)."""
+NAME_PREFIX = _extended(PropertyTag="0x3a45", PropertyType="String")
+"""PidTagDisplayNamePrefix (MS-OXPROPS)."""
+HIDDEN = _extended(PropertyTag="0x10f4", PropertyType="Boolean")
+"""PidTagAttributeHidden of a folder (MS-OXPROPS)."""
+LAST_CHANGE = _extended(PropertyTag="0x670a", PropertyType="SystemTime")
+"""When a folder's content last changed: PidTagLocalCommitTimeMax (MS-OXPROPS)."""
+DELETED_TOTAL = _extended(PropertyTag="0x670b", PropertyType="Integer")
+"""How much a folder has lost: PidTagDeletedCountTotal (MS-OXPROPS)."""
