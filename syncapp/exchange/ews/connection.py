@@ -220,6 +220,10 @@ class _Protocol(BaseProtocol):  # type: ignore[misc]
         session = super().create_session()
         if self._ca_file:
             session.verify = self._ca_file
+        # What the environment says of proxies and authorities is looked up once, not for each request.
+        found = session.merge_environment_settings(self.service_endpoint, {}, None, None, None)
+        session.proxies, session.verify = found["proxies"], found["verify"]
+        session.trust_env = False
         return session
 
 
