@@ -55,7 +55,7 @@ class EwsContactSide(EwsSide):
             (id, attachment)
             for id, native in found.items()
             if isinstance(native, Native)
-            for attachment in photo_attachments(native.item)
+            for attachment in photo_attachments(native.properties)
         ]
         answers = operations.get_attachments(self.connection, [each for _, each in wanted])
         for (id, _), answer in zip(wanted, answers, strict=True):
@@ -94,7 +94,7 @@ class EwsContactSide(EwsSide):
         for at, (update, result) in enumerate(zip(updates, results, strict=True)):
             if isinstance(result, Written) and any(path[0] == _PHOTO for path in update.changed):
                 photo = self.project(update.item).photo
-                results[at] = self._write_photo(result, photo, photo_attachments(update.object.source.item))
+                results[at] = self._write_photo(result, photo, photo_attachments(update.object.source.properties))
         return results
 
     def _changes(self, update: Update) -> list[Markup]:

@@ -23,7 +23,7 @@ from syncapp.exchange.ews.properties import (
     set_field,
 )
 from syncapp.exchange.ews.times import FIRST_YEAR, format_birthday, parse_birthday
-from syncapp.exchange.ews.xml import Element, child, children, flag, legal, text
+from syncapp.exchange.ews.xml import Element, Properties, child, flag, legal, text
 from syncapp.items.contact import Contact
 from syncapp.items.fields import address_key, digits, line
 from syncapp.items.values import Email, Phone, Photo, PostalAddress
@@ -55,17 +55,17 @@ _ADDRESS_LABELS = {key: label for label, key in ADDRESS_KEYS.items()}
 
 def read_contact(native: Native, home: str) -> Contact:
     """The contact in a Contact element. Raises ``Unreadable``; ``home`` decides on birthdays at a local midnight."""
-    item = native.item
+    item = native.properties
     try:
-        birthday = parse_birthday(text(item, "Birthday"), home)
+        birthday = parse_birthday(item.text("Birthday"), home)
         photo = _read_photo(native)
     except (ValueError, OverflowError):
         raise Unreadable("Exchange holds a contact with a birthday or a photo that can't be read.") from None
-    lines = {name: text(item, element) for name, element in _LINES.items()}
-    lines["display_name"] = lines["display_name"] or text(item, "FileAs")
+    lines = {name: item.text(element) for name, element in _LINES.items()}
+    lines["display_name"] = lines["display_name"] or item.text("FileAs")
     return Contact(
-        uid=extended(item, OWN_UID),
-        prefix=extended(item, NAME_PREFIX),
+        uid=extended(native.item, OWN_UID),
+        prefix=extended(native.item, NAME_PREFIX),
         emails=tuple(Email(address) for address in email_slots(item).values() if "@" in address),
         phones=tuple(
             Phone(number, _LABELS[key])
@@ -75,28 +75,28 @@ def read_contact(native: Native, home: str) -> Contact:
         addresses=_read_addresses(item),
         birthday=birthday,
         notes=read_body(item),
-        categories=tuple(each.text or "" for each in children(item, "Categories")),
+        categories=tuple([each.text or "" for each in item.children("Categories")]),
         photo=photo,
         **lines,
     )
 
 
-def _slots(item: Element, name: str) -> dict[str, str]:
-    return {each.get("Key", ""): each.text or "" for each in children(item, name)}
+def _slots(item: Properties, name: str) -> dict[str, str]:
+    return {each.get("Key", ""): each.text or "" for each in item.children(name)}
 
 
-def email_slots(item: Element) -> dict[str, str]:
+def email_slots(item: Properties) -> dict[str, str]:
     """The mail addresses by the key of their slot; one that is no internet address (RoutingType EX) as it stands."""
     found = _slots(item, "EmailAddresses")
     return {key: found[key] for key in EMAIL_KEYS if found.get(key)}
 
 
-def _read_addresses(item: Element) -> tuple[PostalAddress, ...]:
+def _read_addresses(item: Properties) -> tuple[PostalAddress, ...]:
     found = {}
-    for entry in children(item, "PhysicalAddresses"):
-        parts = {name: text(entry, element) for name, element in ADDRESS_PARTS.items()}
+    for entry in item.children("PhysicalAddresses"):
         if label := _ADDRESS_LABELS.get(entry.get("Key", "")):
-            found[label] = PostalAddress(label, **parts)
+            parts = Properties(entry)
+            found[label] = PostalAddress(label, **{name: parts.text(each) for name, each in ADDRESS_PARTS.items()})
     return tuple(found[label] for label in ADDRESS_KEYS if label in found and _filled(found[label]))
 
 
@@ -120,11 +120,11 @@ def media_type_of(data: bytes) -> str:
     return "image/webp" if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else "image/jpeg"
 
 
-def photo_attachments(item: Element) -> list[str]:
+def photo_attachments(item: Properties) -> list[str]:
     """The ids of the attachments that are a contact's picture, in the order in which they were added."""
     return [
         id_element.get("Id", "")
-        for each in children(item, "Attachments")
+        for each in item.children("Attachments")
         if _is_photo(each) and (id_element := each.find("{*}AttachmentId")) is not None
     ]
 
@@ -221,7 +221,7 @@ def contact_changes(native: Native, after: Contact, changed: Collection[str]) ->
     Slots that hold what they shall hold are left alone: an address keeps its place, and what a slot holds that we
     can't show stays.
     """
-    item = native.item
+    item = native.properties
     held = project_contact(after)
     found: list[Markup] = []
     for name in [each for each in _LINES if each in changed]:
@@ -247,9 +247,9 @@ def contact_changes(native: Native, after: Contact, changed: Collection[str]) ->
     return found
 
 
-def _line_changes(item: Element, name: str, value: str) -> list[Markup]:
+def _line_changes(item: Properties, name: str, value: str) -> list[Markup]:
     names = [_LINES[name]]
-    if name == "display_name" and text(item, "FileAs") in ("", text(item, "DisplayName")):
+    if name == "display_name" and item.text("FileAs") in ("", item.text("DisplayName")):
         # Somebody who files a contact under a name of its own keeps that.
         names.append("FileAs")
     where = [path(f"contacts:{each}") for each in names]
@@ -268,7 +268,7 @@ def _slot_changes(uri: str, container: str, before: Mapping[str, str], after: Ma
     return found
 
 
-def _email_changes(item: Element, emails: tuple[Email, ...]) -> list[Markup]:
+def _email_changes(item: Properties, emails: tuple[Email, ...]) -> list[Markup]:
     before = email_slots(item)
     wanted = {
         address_key(each.address): legal(each.address).strip() for each in reversed(emails) if "@" in each.address
@@ -282,13 +282,13 @@ def _email_changes(item: Element, emails: tuple[Email, ...]) -> list[Markup]:
     return _slot_changes("contacts:EmailAddress", "EmailAddresses", before, after)
 
 
-def _phone_changes(item: Element, phones: tuple[Phone, ...]) -> list[Markup]:
+def _phone_changes(item: Properties, phones: tuple[Phone, ...]) -> list[Markup]:
     before = {key: number for key, number in _slots(item, "PhoneNumbers").items() if key in _LABELS and number}
     after = {PHONE_KEYS[each.label]: each.number for each in phones}
     return _slot_changes("contacts:PhoneNumber", "PhoneNumbers", before, after)
 
 
-def _address_changes(item: Element, addresses: tuple[PostalAddress, ...]) -> list[Markup]:
+def _address_changes(item: Properties, addresses: tuple[PostalAddress, ...]) -> list[Markup]:
     before = {each.label: each for each in _read_addresses(item)}
     after = {each.label: each for each in addresses}
     found = []

@@ -15,7 +15,7 @@ from syncapp.exchange.ews.native import Native, item_id
 from syncapp.exchange.ews.occurrences import SeriesWrite, Step, of_created, of_stored, steps_between
 from syncapp.exchange.ews.operations import ItemChange
 from syncapp.exchange.ews.properties import EVENT_PATHS, OCCURRENCE_PATHS, clear_field, path
-from syncapp.exchange.ews.xml import Element, child, children, text
+from syncapp.exchange.ews.xml import Element, child, text
 from syncapp.items import Item
 from syncapp.items.elements import EXCEPTIONS, elements
 from syncapp.items.event import Event
@@ -55,7 +55,7 @@ class EwsEventSide(EwsSide):
             (id, operations.item_id(reference.get("Id", "")))
             for id, native in found.items()
             if isinstance(native, Native)
-            for each in children(native.item, "ModifiedOccurrences")
+            for each in native.properties.children("ModifiedOccurrences")
             if (reference := child(each, "ItemId")) is not None
         ]
         answers = operations.get_items(self.connection, [each for _, each in wanted], OCCURRENCE_PATHS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -10,9 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from syncapp.exchange.ews.custom_zones import matching_zone
-from syncapp.exchange.ews.event_projection import (
-    differences,
-)
+from syncapp.exchange.ews.event_projection import differences
 from syncapp.exchange.ews.html import text_of_html
 from syncapp.exchange.ews.native import Native, item_id
 from syncapp.exchange.ews.recurrence import read_recurrence
@@ -23,9 +21,9 @@ from syncapp.exchange.ews.times import (
     zoned,
 )
 from syncapp.exchange.ews.vocabulary import BUSY, PRIVACY
-from syncapp.exchange.ews.xml import TYPES, Element, children, flag, text
+from syncapp.exchange.ews.xml import Element, Properties, text
 from syncapp.items.event import Event, Occurrence
-from syncapp.items.values import Attendee, Busy, Moment, Person, Privacy, ZonedTime, moment_key
+from syncapp.items.values import Attendee, Busy, Moment, Person, Privacy, Recurrence, ZonedTime, moment_key
 from syncapp.items.zones import windows_to_iana
 from syncapp.side import Unreadable
 
@@ -49,27 +47,39 @@ def read_event(native: Native, home: str) -> Event:
 
 
 def _read_event(native: Native, home: str) -> Event:
-    item = native.item
+    item = native.properties
     start, end = _read_span(item, home)
-    event = Event(start=start, end=end, uid=text(item, "UID"), **_read_plain(item))
-    event = replace(
-        event,
-        categories=tuple(each.text or "" for each in children(item, "Categories")),
-        privacy=_READ_PRIVACY.get(text(item, "Sensitivity"), Privacy.NORMAL),
-        **_read_people(item),
+    organizer, attendees = _read_people(item)
+    event = Event(
+        start,
+        end,
+        uid=item.text("UID"),
+        recurrence=_read_rule(item, start),
+        categories=tuple([each.text or "" for each in item.children("Categories")]),
+        privacy=_READ_PRIVACY.get(item.text("Sensitivity"), Privacy.NORMAL),
+        organizer=organizer,
+        attendees=attendees,
+        **_read_plain(item),
     )
-    if item.find("{*}Recurrence") is None:
-        return event
-    _check_series_zone(item)
-    event = replace(event, recurrence=read_recurrence(next(_named(item, "Recurrence")), start))
-    return replace(event, exceptions=_read_exceptions(native, event, home))
+    exceptions = _read_exceptions(native, event, home) if event.recurrence else ()
+    return replace(event, exceptions=exceptions) if exceptions else event
 
 
-def _named(item: Element, name: str) -> Iterator[Element]:
-    return item.iterchildren(f"{{{TYPES}}}{name}")
+def _read_rule(item: Properties, start: Moment) -> Recurrence | None:
+    """The pattern of a series. It recurs in its own zone: read in another one it would be wrong half of the year."""
+    rule = item.get("Recurrence")
+    if rule is None:
+        return None
+    if item.get("StartTimeZone") is not None and _zone(item, "StartTimeZone") is None and not _is_all_day(item):
+        raise Unreadable("Exchange holds a series in a time zone of its own making, which can't be read.")
+    return read_recurrence(rule, start)
 
 
-def day_zone_of(item: Element, home: str) -> str:
+def _is_all_day(item: Properties) -> bool:
+    return item.flag("IsAllDayEvent")
+
+
+def day_zone_of(item: Properties, home: str) -> str:
     """The zone in which the days of a stored item begin: its own, else ``home``."""
     return _zone(item, "StartTimeZone") or holdable_zone("", home)
 
@@ -86,79 +96,77 @@ def original_start(instant: datetime, master: Event, day_zone: str) -> Moment:
     return nearest_day(instant, day_zone)
 
 
-def original_starts(item: Element) -> Mapping[str, str]:
+def original_starts(item: Properties) -> Mapping[str, str]:
     """The OriginalStart of modified occurrences by their ids: some servers name it in the list of the series only."""
-    return {item_id(each)[0]: text(each, "OriginalStart") for each in children(item, "ModifiedOccurrences")}
+    return {item_id(each)[0]: text(each, "OriginalStart") for each in item.children("ModifiedOccurrences")}
 
 
-def _check_series_zone(item: Element) -> None:
-    """A series recurs in its own zone: read in another one it would be wrong half of the year."""
-    named = any(True for _ in _named(item, "StartTimeZone"))
-    if named and _zone(item, "StartTimeZone") is None and not flag(item, "IsAllDayEvent"):
-        raise Unreadable("Exchange holds a series in a time zone of its own making, which can't be read.")
-
-
-def _zone(item: Element, name: str) -> str | None:
+def _zone(item: Properties, name: str) -> str | None:
     """The IANA zone of a property like StartTimeZone, by its name, else by its rules; None where it is unknown."""
-    for definition in _named(item, name):
-        known = windows_to_iana(definition.get("Id", ""))
-        return known or matching_zone(definition, parse_instant(text(item, "Start")).year)
-    return None
+    definition = item.get(name)
+    if definition is None:
+        return None
+    known = windows_to_iana(definition.get("Id", ""))
+    return known or matching_zone(definition, parse_instant(item.text("Start")).year)
 
 
-def _read_span(item: Element, home: str) -> tuple[Moment, Moment]:
-    begin, finish = parse_instant(text(item, "Start")), parse_instant(text(item, "End"))
-    if flag(item, "IsAllDayEvent"):
-        first, after = (nearest_day(each, day_zone_of(item, home)) for each in (begin, finish))
+def _read_span(item: Properties, home: str) -> tuple[Moment, Moment]:
+    begin, finish = parse_instant(item.text("Start")), parse_instant(item.text("End"))
+    if _is_all_day(item):
+        day_zone = day_zone_of(item, home)
+        first, after = nearest_day(begin, day_zone), nearest_day(finish, day_zone)
         return first, max(after, first + timedelta(days=1))
     start_zone = _zone(item, "StartTimeZone")
     end_zone = _zone(item, "EndTimeZone") or start_zone
     return zoned(begin, start_zone or "UTC"), zoned(finish, end_zone or "UTC")
 
 
-def _read_plain(item: Element) -> dict[str, Any]:
+def _read_plain(item: Properties) -> dict[str, Any]:
     """The fields that a master and an occurrence have alike, times left out."""
     return {
-        "title": text(item, "Subject"),
-        "location": text(item, "Location"),
+        "title": item.text("Subject"),
+        "location": item.text("Location"),
         "description": read_body(item),
-        "reminder": int(text(item, "ReminderMinutesBeforeStart") or 0) if flag(item, "ReminderIsSet") else None,
-        "busy": _READ_BUSY.get(text(item, "LegacyFreeBusyStatus"), Busy.BUSY),
+        "reminder": int(item.text("ReminderMinutesBeforeStart") or 0) if item.flag("ReminderIsSet") else None,
+        "busy": _READ_BUSY.get(item.text("LegacyFreeBusyStatus"), Busy.BUSY),
     }
 
 
-def read_body(item: Element) -> str:
+def read_body(item: Properties) -> str:
     """The text of a Body; servers that were asked for text and send HTML are read as well."""
-    for body in _named(item, "Body"):
-        content = body.text or ""
-        return text_of_html(content) if body.get("BodyType") == "HTML" else content
-    return ""
+    body = item.get("Body")
+    if body is None:
+        return ""
+    content = body.text or ""
+    return text_of_html(content) if body.get("BodyType") == "HTML" else content
 
 
-def _read_people(item: Element) -> dict[str, Any]:
+def _read_people(item: Properties) -> tuple[Person | None, tuple[Attendee, ...]]:
     """Organizer and attendees of a meeting; an event that its mailbox keeps for itself has none."""
-    if not flag(item, "IsMeeting"):
-        return {"organizer": None, "attendees": ()}
-    address = text(item, "Organizer", "Mailbox", "EmailAddress")
-    organizer = Person(address, text(item, "Organizer", "Mailbox", "Name")) if address else None
-    attendees = tuple(
-        Attendee(
-            text(each, "Mailbox", "EmailAddress"),
-            text(each, "Mailbox", "Name"),
-            role,
-            _ANSWERS.get(text(each, "ResponseType"), "none"),
-        )
-        for element, role in _ROLES.items()
-        for each in children(item, element)
-        if text(each, "Mailbox", "EmailAddress")
-    )
-    return {"organizer": organizer, "attendees": attendees}
+    if not item.flag("IsMeeting"):
+        return None, ()
+    organizer = item.get("Organizer")
+    attendees = [_attendee(each, role) for element, role in _ROLES.items() for each in item.children(element)]
+    return None if organizer is None else _person(organizer), tuple(filter(None, attendees))
+
+
+def _person(element: Element) -> Person | None:
+    address = text(element, "Mailbox", "EmailAddress")
+    return Person(address, text(element, "Mailbox", "Name")) if address else None
+
+
+def _attendee(element: Element, role: str) -> Attendee | None:
+    person, answer = _person(element), _ANSWERS.get(text(element, "ResponseType"), "none")
+    return Attendee(person.address, person.name, role, answer) if person else None
 
 
 def _read_exceptions(native: Native, master: Event, home: str) -> tuple[Occurrence, ...]:
     found = {}
-    day_zone, listed = day_zone_of(native.item, home), original_starts(native.item)
-    for each in children(native.item, "DeletedOccurrences"):
+    item = native.properties
+    if not native.occurrences and item.get("DeletedOccurrences") is None:
+        return ()
+    day_zone, listed = day_zone_of(item, home), original_starts(item)
+    for each in item.children("DeletedOccurrences"):
         original = original_start(parse_instant(text(each, "Start")), master, day_zone)
         found[moment_key(original)] = Occurrence(original, deleted=True)
     for element in native.occurrences:
@@ -171,8 +179,9 @@ def _read_exceptions(native: Native, master: Event, home: str) -> tuple[Occurren
 
 
 def _read_differences(element: Element, original: Moment, master: Event, home: str) -> dict[str, Any]:
-    start, end = _read_span(element, home)
+    item = Properties(element)
+    start, end = _read_span(item, home)
     if isinstance(start, ZonedTime) and isinstance(end, ZonedTime) and isinstance(master.start, ZonedTime):
         # An occurrence has no zone of its own.
         start, end = zoned(start.instant, master.start.zone), zoned(end.instant, master.start.zone)
-    return differences(_read_plain(element) | {"start": start, "end": end}, original, master)
+    return differences(_read_plain(item) | {"start": start, "end": end}, original, master)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 
 from lxml import etree
 
 from syncapp.exchange.ews.markup import Markup, as_is, t
-from syncapp.exchange.ews.xml import TYPES, Element, NotXml, child, children, local, parse, text
+from syncapp.exchange.ews.xml import TYPES, Element, NotXml, Properties, child, children, local, parse, text
 from syncapp.side import Unreadable
 
 _VOLATILE = frozenset({"ItemId", "ParentFolderId", "AttachmentId", "DateTimeStamp", "LastModifiedTime", "Size"})
@@ -28,21 +29,29 @@ class Native:
     occurrences: tuple[Element, ...] = ()
     photos: tuple[Element, ...] = ()
 
+    @cached_property
+    def properties(self) -> Properties:
+        """What ``item`` holds, by name."""
+        return Properties(self.item)
+
     @property
     def id(self) -> str:
         """The ItemId."""
-        return item_id(self.item)[0]
+        return self._attribute("ItemId", "Id")
 
     @property
     def change_key(self) -> str:
         """The revision."""
-        return item_id(self.item)[1]
+        return self._attribute("ItemId", "ChangeKey")
 
     @property
     def folder(self) -> str:
         """The id of the folder that holds it."""
-        found = child(self.item, "ParentFolderId")
-        return "" if found is None else found.get("Id", "")
+        return self._attribute("ParentFolderId", "Id")
+
+    def _attribute(self, property: str, name: str) -> str:
+        found = self.properties.get(property)
+        return "" if found is None else found.get(name, "")
 
     def whole(self) -> bytes:
         """The content by which two readings are the same object unchanged (docs/architecture.md, rule 5)."""

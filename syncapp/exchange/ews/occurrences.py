@@ -22,7 +22,7 @@ from syncapp.exchange.ews.native import Native, content_of, item_id
 from syncapp.exchange.ews.properties import OCCURRENCE_PATHS, path
 from syncapp.exchange.ews.recurrence import date_of, last_day
 from syncapp.exchange.ews.times import format_instant, holdable_zone, instant_of, parse_instant
-from syncapp.exchange.ews.xml import Element, children, text
+from syncapp.exchange.ews.xml import Element, text
 from syncapp.items.event import Event, Occurrence
 from syncapp.items.values import Kind, Moment, ZonedTime, moment_key
 from syncapp.side import ChangedMeanwhile, Creation, Gone, Refused, SideError, Written
@@ -87,13 +87,13 @@ def of_created(written: Written, creation: Creation, master: Event, home: str) -
 
 def of_stored(native: Native, master: Event, steps: Sequence[Step], home: str, *, guarded: bool) -> SeriesWrite:
     """What is to be done to a series that stands as ``native`` says. Raises ValueError."""
-    zone = day_zone_of(native.item, home)
-    uid = text(native.item, "UID")
-    bare = SeriesWrite(native.id, native.folder, uid, zone, master, steps, original_starts(native.item))
+    item = native.properties
+    zone = day_zone_of(item, home)
+    bare = SeriesWrite(native.id, native.folder, item.text("UID"), zone, master, steps, original_starts(item))
     return replace(
         bare,
         modified={bare.key_of_item(each): each for each in native.occurrences},
-        deleted=frozenset(bare.key_of(text(each, "Start")) for each in children(native.item, "DeletedOccurrences")),
+        deleted=frozenset(bare.key_of(text(each, "Start")) for each in item.children("DeletedOccurrences")),
         guarded=guarded,
     )
 

@@ -13,6 +13,9 @@ SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 
 Element = etree._Element
 
+_IN_TYPES = f"{{{TYPES}}}*"
+_NAME_AT = len(_IN_TYPES) - 1
+
 ILLEGAL = r"\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff"
 """XML 1.0 section 2.2: what may not stand in a document at all, as ranges of a character class. Exchange answers with
 references to such characters when a person pasted one into a text."""
@@ -50,7 +53,41 @@ def text(element: Element, *path: str) -> str:
 
 def flag(element: Element, *path: str) -> bool:
     """A boolean property; missing is false (xs:boolean allows 1)."""
-    return text(element, *path).strip().lower() in ("true", "1")
+    return is_true(text(element, *path))
+
+
+def is_true(value: str) -> bool:
+    """What an xs:boolean says; servers add white space and write it in capitals."""
+    return value.strip().lower() in ("true", "1")
+
+
+class Properties:
+    """The properties of an item by name, gathered in one pass, since dozens are asked for: the first of each name."""
+
+    __slots__ = ("_found",)
+
+    def __init__(self, item: Element) -> None:
+        self._found: dict[str, Element] = {}
+        for each in item.iterchildren(_IN_TYPES):
+            self._found.setdefault(str(each.tag)[_NAME_AT:], each)
+
+    def get(self, name: str) -> Element | None:
+        """The property's element, if it is there."""
+        return self._found.get(name)
+
+    def text(self, name: str) -> str:
+        """The text of a property, "" when it is missing or empty."""
+        found = self._found.get(name)
+        return "" if found is None else found.text or ""
+
+    def flag(self, name: str) -> bool:
+        """A boolean property, as the function ``flag`` reads it."""
+        return is_true(self.text(name))
+
+    def children(self, name: str) -> list[Element]:
+        """The elements inside a property."""
+        found = self._found.get(name)
+        return [] if found is None else [each for each in found if isinstance(each.tag, str)]
 
 
 def children(element: Element, *path: str) -> Iterator[Element]:

@@ -18,7 +18,7 @@ from syncapp.exchange.ews.contacts import (
 from syncapp.exchange.ews.extended import OWN_ID, extended
 from syncapp.exchange.ews.markup import Markup
 from syncapp.exchange.ews.native import Native
-from syncapp.exchange.ews.xml import Element, local
+from syncapp.exchange.ews.xml import Element, Properties, local
 from syncapp.items.contact import Contact
 from syncapp.items.values import Email, Phone, Photo, PostalAddress
 from syncapp.side import Unreadable
@@ -61,12 +61,12 @@ def test_a_contact_is_read() -> None:
 
 
 def test_only_its_picture_is_a_contacts_photo() -> None:
-    assert photo_attachments(person()) == ["AAMkPic="]
+    assert photo_attachments(Properties(person())) == ["AAMkPic="]
 
 
 def test_a_picture_without_a_flag_is_known_by_its_name() -> None:
     content = samples.PERSON.replace("<t:IsContactPhoto>true</t:IsContactPhoto>", "")
-    assert photo_attachments(samples.contact(content.replace("{birthday}", BORN))) == ["AAMkPic="]
+    assert photo_attachments(Properties(samples.contact(content.replace("{birthday}", BORN)))) == ["AAMkPic="]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from syncapp.exchange.ews.markup import Markup, t
 from syncapp.exchange.ews.native import Native
 from syncapp.exchange.ews.occurrences import steps_between
 from syncapp.exchange.ews.times import format_instant, instant_of
-from syncapp.exchange.ews.xml import MESSAGES, TYPES, Element, child, local, parse
+from syncapp.exchange.ews.xml import MESSAGES, TYPES, Element, Properties, child, local, parse
 from syncapp.items.event import Event
 
 _ids = count(1)
@@ -89,11 +89,11 @@ def series_of(event: Event, home: str) -> Native:
     modified, deleted = element(t("ModifiedOccurrences")), element(t("DeletedOccurrences"))
     occurrences = []
     for step in steps_between(None, event):
-        begin = instant_of(step.original, day_zone_of(item, home))
+        begin = instant_of(step.original, day_zone_of(Properties(item), home))
         if step.deleted:
             deleted.append(element(t("DeletedOccurrence", t("Start", format_instant(begin)))))
             continue
-        changes = occurrence_changes(step.values, step.original, event, step.names, day_zone_of(item, home))
+        changes = occurrence_changes(step.values, step.original, event, step.names, day_zone_of(Properties(item), home))
         occurrences.append(apply(plain_occurrence(event, item, step.original, home), changes))
         reference = t("ItemId", Id=occurrences[-1][0].get("Id", ""), ChangeKey="ck")
         times = (t(each, format_instant(begin)) for each in ("Start", "End", "OriginalStart"))
@@ -108,7 +108,7 @@ def plain_occurrence(event: Event, item: Element, original: object, home: str) -
     """The occurrence that begins at ``original`` before anybody changed it."""
     from syncapp.exchange.ews.event_projection import inherited_values
 
-    zone = day_zone_of(item, home)
+    zone = day_zone_of(Properties(item), home)
     found = deepcopy(item)
     for name in ("ItemId", "Recurrence", "UID"):
         for old in found.findall(f"{{{TYPES}}}{name}"):
