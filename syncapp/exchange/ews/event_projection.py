@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
@@ -30,44 +30,61 @@ NORMAL: Mapping[str, Callable[[Any], str]] = {field.name: field.normal for field
 """The normal form of each field: what differs in it differs."""
 
 
+_HELD = "_held_by_exchange"
+"""Where an event keeps the home for which it is its own projection; no field, so no part of its value."""
+
+
 def project_event(event: Event, home: str) -> Event:
-    """``event`` as Exchange would give it back after it was created from it; ``home`` is the zone of floating times."""
+    """``event`` as Exchange would give it back after it was created from it; ``home`` is the zone of floating times.
+
+    The event itself where that is the same. Events never change: what is known to be a projection is not looked at
+    again when it is written.
+    """
+    if vars(event).get(_HELD) == home:
+        return event
+    found = _projected(event, home)
+    if found == event:
+        found = event
+    vars(found)[_HELD] = home
+    return found
+
+
+def _projected(event: Event, home: str) -> Event:
     if not in_reach(event):
         # Refused when it is written, and not to be counted with here.
         return replace(event, organizer=None, attendees=())
     start, end = _project_span(event.start, event.end, home)
-    found = replace(
-        event,
-        start=start,
-        end=end,
-        **_project_plain({name: getattr(event, name) for name in PLAIN}),
+    found = Event(
+        start,
+        end,
+        uid=event.uid,
         categories=_project_categories(event.categories),
-        organizer=None,
-        attendees=(),
+        privacy=event.privacy,
+        **_project_plain({name: getattr(event, name) for name in PLAIN}),
     )
-    if event.recurrence is None:
-        return replace(found, exceptions=())
-    if isinstance(start, ZonedTime) and isinstance(end, ZonedTime):
-        found = replace(found, end=end.in_zone(start.zone))
+    return found if event.recurrence is None else _projected_series(found, event.recurrence, event.exceptions, home)
+
+
+def _projected_series(single: Event, rule: Recurrence, exceptions: tuple[Occurrence, ...], home: str) -> Event:
+    if isinstance(single.start, ZonedTime) and isinstance(single.end, ZonedTime):
+        single = replace(single, end=_in_zone(single.end, single.start.zone))
     try:
-        rule = _project_rule(event.recurrence, start)
+        series = replace(single, recurrence=_project_rule(rule, single.start))
     except Refused:
         # It will be refused as a whole when it is written; nothing of it is better known than what it says itself.
-        return found
-    found = replace(found, recurrence=rule, exceptions=())
-    return replace(found, exceptions=_project_exceptions(event, found, home))
+        return replace(single, recurrence=rule, exceptions=exceptions)
+    return replace(series, exceptions=_project_exceptions(exceptions, series, home)) if exceptions else series
 
 
-def _project_plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    found = dict(values)
+def _project_plain(values: dict[str, Any]) -> dict[str, Any]:
     for name, length in (("title", TITLE_LENGTH), ("location", LOCATION_LENGTH)):
-        if name in found:
-            found[name] = _one_line(found[name])[:length]
-    if "description" in found:
-        found["description"] = legal(found["description"])
-    if found.get("reminder") is not None:
-        found["reminder"] = max(found["reminder"], 0)
-    return found
+        if name in values:
+            values[name] = _one_line(values[name])[:length].rstrip()
+    if "description" in values:
+        values["description"] = legal(values["description"])
+    if values.get("reminder") is not None:
+        values["reminder"] = max(values["reminder"], 0)
+    return values
 
 
 def _one_line(value: str) -> str:
@@ -82,9 +99,14 @@ def _project_categories(categories: tuple[str, ...]) -> tuple[str, ...]:
 def _project_moment(moment: Moment, home: str) -> Moment:
     if not isinstance(moment, ZonedTime):
         return moment
-    zone = holdable_zone(moment.zone, home)
     stated = moment if moment.zone else ZonedTime(moment.wall, home)
-    return zoned(whole_minutes(stated).instant, zone)
+    return _in_zone(whole_minutes(stated), holdable_zone(moment.zone, home))
+
+
+def _in_zone(moment: ZonedTime, zone: str) -> ZonedTime:
+    """The moment as Exchange gives it back when it is kept in ``zone``; the moment itself where that is the same."""
+    found = zoned(moment.instant, zone)
+    return moment if found == moment else found
 
 
 def _project_span(start: Moment, end: Moment, home: str) -> tuple[Moment, Moment]:
@@ -100,20 +122,20 @@ def _project_rule(rule: Recurrence, start: Moment) -> Recurrence:
     return found if last is None else replace(found, until=until_of(last, start))
 
 
-def _project_exceptions(event: Event, master: Event, home: str) -> tuple[Occurrence, ...]:
-    assert master.recurrence is not None
+def _project_exceptions(exceptions: Iterable[Occurrence], master: Event, home: str) -> tuple[Occurrence, ...]:
     found = {}
-    aligned = [(_align(each.original, master, home), each) for each in event.exceptions]
+    aligned = [(_align(each.original, master, home), each) for each in exceptions]
     dates = _dates_among(master, {date_of(original) for original, _ in aligned})
     for original, occurrence in aligned:
-        key = moment_key(original)
         # An exception of a date that the pattern does not have is one of no occurrence at all.
-        if date_of(original) not in dates or key != moment_key(_on_date(date_of(original), master)):
+        if date_of(original) not in dates or original != _on_date(date_of(original), master):
             continue
         if occurrence.deleted:
-            found[key] = Occurrence(original, deleted=True)
-        elif values := differences(_project_values(occurrence, original, master, home), original, master):
-            found[key] = Occurrence(original, values=MappingProxyType(values))
+            found[moment_key(original)] = Occurrence(original, deleted=True)
+            continue
+        inherited = inherited_values(original, master)
+        if values := differences(_project_values(occurrence, inherited, master, home), inherited):
+            found[moment_key(original)] = Occurrence(original, values=MappingProxyType(values))
     return tuple(found[key] for key in sorted(found))
 
 
@@ -150,10 +172,9 @@ def _dates_among(master: Event, wanted: Collection[date]) -> set[date]:
     return found
 
 
-def _project_values(occurrence: Occurrence, original: Moment, master: Event, home: str) -> dict[str, Any]:
+def _project_values(occurrence: Occurrence, inherited: Mapping[str, Any], master: Event, home: str) -> dict[str, Any]:
     values = _project_plain({name: value for name, value in occurrence.values.items() if name in PLAIN})
-    inherited = inherited_values(original, master)
-    start, end = occurrence.values.get("start", original), occurrence.values.get("end", inherited["end"])
+    start, end = (occurrence.values.get(name, inherited[name]) for name in ("start", "end"))
     if isinstance(start, ZonedTime) is not isinstance(end, ZonedTime):
         # A day made into a time, or the other way round, without saying until when.
         return values
@@ -172,15 +193,22 @@ def in_reach(event: Event) -> bool:
 def has_dates(series: Event) -> bool:
     """Whether a projected series has any date that is not deleted."""
     assert series.recurrence is not None
-    deleted = {moment_key(each.original) for each in series.exceptions if each.deleted}
+    deleted = {each.original for each in series.exceptions if each.deleted}
     dates = patterns.limited(series.recurrence, date_of(series.start), last_day(series.recurrence, series.start))
-    return any(moment_key(_on_date(day, series)) not in deleted for day in dates)
+    return any(_on_date(day, series) not in deleted for day in dates)
 
 
-def differences(values: Mapping[str, Any], original: Moment, master: Event) -> dict[str, Any]:
-    """Which of an occurrence's ``values`` are not inherited from its master."""
-    inherited = inherited_values(original, master)
-    return {name: value for name, value in values.items() if NORMAL[name](value) != NORMAL[name](inherited[name])}
+def differences(values: Mapping[str, Any], inherited: Mapping[str, Any]) -> dict[str, Any]:
+    """Which of an occurrence's ``values`` are not those of ``inherited_values``."""
+    return {
+        name: value
+        for name, value in values.items()
+        if value != inherited[name] and NORMAL[name](value) != NORMAL[name](inherited[name])
+    }
+
+
+def _wall(moment: ZonedTime, zone: str) -> datetime:
+    return (moment if moment.zone == zone else moment.in_zone(zone)).wall
 
 
 def inherited_values(original: Moment, master: Event) -> dict[str, Any]:
@@ -189,8 +217,8 @@ def inherited_values(original: Moment, master: Event) -> dict[str, Any]:
     end: Moment
     if isinstance(original, ZonedTime) and isinstance(master.start, ZonedTime) and isinstance(master.end, ZonedTime):
         zone = master.start.zone
-        length = master.end.in_zone(zone).wall - master.start.wall
-        end = ZonedTime(original.in_zone(zone).wall + length, zone).in_zone(zone)
+        length = _wall(master.end, zone) - master.start.wall
+        end = ZonedTime(_wall(original, zone) + length, zone).in_zone(zone)
     else:
         assert not isinstance(master.start, ZonedTime)
         assert not isinstance(master.end, ZonedTime)

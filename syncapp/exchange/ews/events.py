@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from syncapp.exchange.ews.custom_zones import matching_zone
-from syncapp.exchange.ews.event_projection import differences
+from syncapp.exchange.ews.event_projection import differences, inherited_values
 from syncapp.exchange.ews.html import text_of_html
 from syncapp.exchange.ews.native import Native, item_id
 from syncapp.exchange.ews.recurrence import read_recurrence
@@ -184,4 +184,4 @@ def _read_differences(element: Element, original: Moment, master: Event, home: s
     if isinstance(start, ZonedTime) and isinstance(end, ZonedTime) and isinstance(master.start, ZonedTime):
         # An occurrence has no zone of its own.
         start, end = zoned(start.instant, master.start.zone), zoned(end.instant, master.start.zone)
-    return differences(_read_plain(item) | {"start": start, "end": end}, original, master)
+    return differences(_read_plain(item) | {"start": start, "end": end}, inherited_values(original, master))

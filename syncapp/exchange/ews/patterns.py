@@ -11,6 +11,7 @@ import calendar
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import lru_cache
 from itertools import islice
 
 from syncapp.items.values import WEEKDAYS, Frequency, Recurrence, Weekday
@@ -34,6 +35,7 @@ def _refuse(reason: str) -> Refused:
     return Refused(_UNKNOWN.format(reason))
 
 
+@lru_cache(maxsize=1024)
 def holdable(rule: Recurrence, first: date) -> Recurrence:
     """``rule`` of a series that begins on ``first``, as Exchange would give it back; ``count`` and ``until`` stay.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from syncapp.items.values import Moment, ZonedTime
@@ -34,7 +35,7 @@ def parse_instant(value: str) -> datetime:
 
 def format_instant(value: datetime) -> str:
     """An aware time as EWS takes it."""
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def parse_day(value: str) -> date:
@@ -42,6 +43,7 @@ def parse_day(value: str) -> date:
     return date.fromisoformat(value.strip()[:10])
 
 
+@lru_cache(maxsize=1024)
 def holdable_zone(zone: str, home: str) -> str:
     """The zone in which Exchange keeps what is written in ``zone``: one with a Windows name, else UTC.
 
@@ -53,8 +55,10 @@ def holdable_zone(zone: str, home: str) -> str:
 
 def zoned(instant: datetime, zone: str) -> ZonedTime:
     """``instant`` in ``zone``, in UTC if a clock there reads the same twice and this is the second time."""
-    found = ZonedTime(instant.astimezone(UTC).replace(tzinfo=None), "UTC").in_zone(zone)
-    return found if found.instant == instant else ZonedTime(instant.astimezone(UTC).replace(tzinfo=None), "UTC")
+    local = instant.astimezone(ZoneInfo(zone))
+    if local.fold:
+        local, zone = instant.astimezone(UTC), "UTC"
+    return ZonedTime(local.replace(tzinfo=None), zone)
 
 
 def nearest_day(instant: datetime, zone: str) -> date:
@@ -77,7 +81,7 @@ def instant_of(moment: Moment, home: str) -> datetime:
 
 def whole_minutes(moment: ZonedTime) -> ZonedTime:
     """Without its seconds: Exchange counts in minutes (MS-OXOCAL section 2.2.1.44.1, StartTimeOffset)."""
-    return ZonedTime(moment.wall.replace(second=0), moment.zone)
+    return ZonedTime(moment.wall.replace(second=0), moment.zone) if moment.wall.second else moment
 
 
 def parse_birthday(value: str, home: str) -> date | None:
