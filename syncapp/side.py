@@ -110,12 +110,15 @@ class Written:
     ``id`` is the object's id from now on (a move or a restore may have changed it). ``revision`` is what the write
     returned, "" when the server named none. ``unwritten`` are elements that the side holds in steps of their own
     (exceptions, photo) and whose step failed with ``problem``: the object exists, these are still to be written.
+    ``whole`` is what ``Object.whole`` of the stored object is, where the answer proves that the server stored just what
+    it was sent; None where only a read can tell.
     """
 
     id: str
     revision: str = ""
     unwritten: frozenset[Element] = frozenset()
     problem: SideError | None = None
+    whole: bytes | None = None
 
 
 @dataclass(frozen=True)

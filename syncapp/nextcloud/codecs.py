@@ -10,6 +10,7 @@ from typing import Any
 from syncapp.items import Item, Kind
 from syncapp.items.elements import Element
 from syncapp.nextcloud import contact_writing, contacts, event_writing, events
+from syncapp.nextcloud.content_lines import Text
 from syncapp.nextcloud.dav import CALDAV, CARDDAV
 from syncapp.side import Unreadable
 
@@ -39,8 +40,10 @@ class Codec:
     media_type: str
     limit: str
     parse: Callable[[bytes], Parsed]
-    new: Callable[[Any, str, datetime], bytes]
-    patch: Callable[[bytes, Any, Collection[Element], datetime], bytes]
+    new: Callable[[Any, str, datetime], Text]
+    patch: Callable[[bytes, Any, Collection[Element], datetime], Text]
+    whole: Callable[[Text], bytes]
+    """The content that only people change: of a text that is about to be sent what ``parse`` says once it is stored."""
     check: Callable[[Any, str], None]
 
 
@@ -53,7 +56,7 @@ def _parse_event(data: bytes) -> Parsed:
         parsed = events.parse(data)
     except events.OtherKind as error:
         raise OtherKind(str(error)) from error
-    return Parsed(parsed.event, parsed.uid, events.whole(parsed))
+    return Parsed(parsed.event, parsed.uid, events.whole(parsed.text))
 
 
 def _parse_contact(data: bytes) -> Parsed:
@@ -61,7 +64,7 @@ def _parse_contact(data: bytes) -> Parsed:
         parsed = contacts.parse(data)
     except contacts.OtherKind as error:
         raise OtherKind(str(error)) from error
-    return Parsed(parsed.contact, parsed.uid, contacts.whole(parsed))
+    return Parsed(parsed.contact, parsed.uid, contacts.whole(parsed.text))
 
 
 CODECS: Mapping[Kind, Codec] = {
@@ -77,6 +80,7 @@ CODECS: Mapping[Kind, Codec] = {
         parse=_parse_event,
         new=event_writing.new,
         patch=event_writing.patch,
+        whole=events.whole,
         check=event_writing.check,
     ),
     Kind.CONTACT: Codec(
@@ -91,6 +95,7 @@ CODECS: Mapping[Kind, Codec] = {
         parse=_parse_contact,
         new=contact_writing.new,
         patch=contact_writing.patch,
+        whole=contacts.whole,
         check=contact_writing.check,
     ),
 }

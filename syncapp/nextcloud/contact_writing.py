@@ -72,7 +72,7 @@ _ORDER = (
 _PLACES = frozenset({"WORK", "HOME", "OTHER"})
 
 
-def new(contact: Contact, uid: str, now: datetime) -> bytes:
+def new(contact: Contact, uid: str, now: datetime) -> content_lines.Text:
     """A new vCard 3.0 for ``contact``; ``now`` is in UTC and becomes its REV."""
     skeleton = f"BEGIN:VCARD\r\nVERSION:3.0\r\nPRODID:{PRODUCT}\r\nUID:X\r\nEND:VCARD\r\n"
     card = Card(content_lines.parse(skeleton.encode(), "VCARD", content_lines.CARD_BYTES), "3.0")
@@ -83,15 +83,16 @@ def new(contact: Contact, uid: str, now: datetime) -> bytes:
     return writer.finished(now)
 
 
-def patch(data: bytes, contact: Contact, changed: Collection[Element], now: datetime) -> bytes:
+def patch(data: bytes, contact: Contact, changed: Collection[Element], now: datetime) -> content_lines.Text:
     """The stored card with the ``changed`` elements as they are in ``contact``, everything else as it was.
 
     Raises Unreadable for a stored object that could not have been read.
     """
     names = {_LINE_OF.get(element[0], element[0]) for element in changed}
+    stored = parse(data)
     if not names:
-        return data
-    writer = _Writer(parse(data), contact)
+        return stored.text
+    writer = _Writer(stored, contact)
     for name in _ORDER:
         if name in names:
             _WRITERS[name](writer)
@@ -125,13 +126,12 @@ class _Writer:
         self.line_end = self.card.line_end
         self.old = self.stored.version.startswith("2")
 
-    def finished(self, now: datetime) -> bytes:
+    def finished(self, now: datetime) -> content_lines.Text:
         """The card with its new REV. Raises Refused when it has become too large."""
         self.card.put("REV", [self.line("REV", f"{now:%Y%m%dT%H%M%SZ}")])
-        data = bytes(self.stored.text)
-        if len(data) > content_lines.CARD_BYTES:
+        if len(bytes(self.stored.text)) > content_lines.CARD_BYTES:
             raise Refused("The contact is larger than the 5 MiB that Nextcloud stores; its picture may be too large.")
-        return data
+        return self.stored.text
 
     # Lines -------------------------------------------------------------------------------------------------------
 

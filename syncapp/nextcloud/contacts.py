@@ -158,9 +158,9 @@ def parse(data: bytes) -> Card:
     return Card(text, version.value.strip() if version else "3.0")
 
 
-def whole(card: Card) -> bytes:
+def whole(text: content_lines.Text) -> bytes:
     """The content that only people change."""
-    return content_lines.whole(card.card, VOLATILE, lambda _: False)
+    return content_lines.whole(text.root, VOLATILE, lambda _: False)
 
 
 # Texts -----------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ situation; statuses that a caller knows better what to do with come back as ``An
 
 from __future__ import annotations
 
+import hashlib
 import re
 import ssl
 import time
@@ -75,6 +76,16 @@ class Answer:
     def etag(self) -> str:
         """The revision that the answer names, "" for none."""
         return plain_etag(self.headers.get("etag", ""))
+
+    def proves_stored(self, data: bytes) -> bool:
+        """Whether this answer to a PUT of ``data`` proves that the server stored these very bytes.
+
+        A strong ETag should prove it by itself (RFC 4791 section 5.3.4), but Radicale gives one for objects that it
+        wrote anew. Nextcloud's is the MD5 of what it stored (docs/server-behaviour.md#section-3-2), which is beyond
+        doubt.
+        """
+        named = self.headers.get("etag", "").strip()
+        return not named.startswith("W/") and plain_etag(named) == hashlib.md5(data, usedforsecurity=False).hexdigest()
 
     @property
     def error(self) -> tuple[frozenset[str], str]:

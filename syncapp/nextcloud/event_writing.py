@@ -70,7 +70,7 @@ _ORDER = (
 )
 
 
-def new(event: Event, uid: str, now: datetime) -> bytes:
+def new(event: Event, uid: str, now: datetime) -> content_lines.Text:
     """A new iCalendar object for ``event``; ``now`` is in UTC and goes where the format wants a time stamp."""
     stamp = _stamp(now)
     skeleton = (
@@ -89,7 +89,7 @@ def new(event: Event, uid: str, now: datetime) -> bytes:
     return writer.finished()
 
 
-def patch(data: bytes, event: Event, changed: Collection[Element], now: datetime) -> bytes:
+def patch(data: bytes, event: Event, changed: Collection[Element], now: datetime) -> content_lines.Text:
     """The stored object with the ``changed`` elements as they are in ``event``, everything else as it was.
 
     Changed occurrences that inherited a changed value get the new one too: iCalendar stores them complete.
@@ -99,7 +99,7 @@ def patch(data: bytes, event: Event, changed: Collection[Element], now: datetime
     before = stored.event
     names = {element[0] for element in changed}
     if not names:
-        return data
+        return stored.text
     if "start" in names:
         # An alarm at a fixed time is so many minutes before the start only as long as the start stays.
         names.add("reminder")
@@ -137,7 +137,7 @@ class _Writer:
     def __post_init__(self) -> None:
         self.line_end = self.stored.calendar.line_end
 
-    def finished(self) -> bytes:
+    def finished(self) -> content_lines.Text:
         """The object with the VTIMEZONEs that it needs now. Raises Refused when it has become too large."""
         calendar = self.stored.calendar
         for tzid, zone in self.used.items():
@@ -145,10 +145,9 @@ class _Writer:
             at = next(index for index, each in enumerate(calendar.content) if _is_event(each))
             assert tzid == zone, "names of zones that are defined here are IANA's"
             calendar.content.insert(at, definition)
-        data = bytes(self.stored.text)
-        if len(data) > content_lines.CALENDAR_BYTES:
+        if len(bytes(self.stored.text)) > content_lines.CALENDAR_BYTES:
             raise Refused("The event is larger than the 10 MiB that Nextcloud stores.")
-        return data
+        return self.stored.text
 
     def _year(self) -> int:
         moments = [self.event.start, *(each.values.get("start", each.original) for each in self.event.exceptions)]

@@ -264,9 +264,9 @@ def parse(data: bytes) -> EventObject:
     return found
 
 
-def whole(parsed: EventObject) -> bytes:
+def whole(text: content_lines.Text) -> bytes:
     """The content that only people change."""
-    return content_lines.whole(parsed.calendar, VOLATILE, lambda each: each.name == "VTIMEZONE")
+    return content_lines.whole(text.root, VOLATILE, lambda each: each.name == "VTIMEZONE")
 
 
 # Parts of a VEVENT -----------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ import httpx
 from syncapp.items import Item, Kind
 from syncapp.nextcloud import reading
 from syncapp.nextcloud.codecs import CODECS, Parsed
+from syncapp.nextcloud.content_lines import Text
 from syncapp.nextcloud.dav import REQUEST_SECONDS, Answer, DavClient
 from syncapp.nextcloud.homes import NEXTCLOUD_ROOT, Home, Listing, find_home, forget_homes, list_collections, not_dav
 from syncapp.side import (
@@ -209,11 +210,11 @@ class NextcloudSide:
 
     def _create(self, creation: Creation) -> Written:
         self._codec.check(creation.item, creation.uid)
-        data = self._codec.new(creation.item, creation.uid, self._clock())
+        text = self._codec.new(creation.item, creation.uid, self._clock())
         path = reading.path_in(creation.folder, creation.own_id, self._codec)
-        answer = self._put(path, data, {"If-None-Match": "*"})
-        if answer.status in (200, 201, 204):
-            return Written(path, answer.etag)
+        answer, written = self._put(path, text, {"If-None-Match": "*"})
+        if written is not None:
+            return written
         if answer.status == 412 and reading.revision_of(self._client, path) is not None:
             raise AlreadyThere("There is an object of this name.", path)
         if answer.status in (404, 409, 410) and not reading.is_there(self._client, creation.folder):
@@ -236,16 +237,22 @@ class NextcloudSide:
     def _update(self, update: Update) -> Written:
         old = update.object
         self._codec.check(update.item, old.uid)
-        data = self._codec.patch(old.source, update.item, update.changed, self._clock())
-        answer = self._put(old.id, data, _if_match(old.revision))
-        if answer.status in (200, 201, 204):
-            return Written(old.id, answer.etag)
+        text = self._codec.patch(old.source, update.item, update.changed, self._clock())
+        answer, written = self._put(old.id, text, _if_match(old.revision))
+        if written is not None:
+            return written
         if answer.status in (404, 409, 410, 412):
             raise self._lost(old.id, old.revision) or refusal(answer, self._codec.limit)
         raise refusal(answer, self._codec.limit)
 
-    def _put(self, path: str, data: bytes, condition: Mapping[str, str]) -> Answer:
-        return self._write("PUT", path, {"Content-Type": self._codec.media_type, **condition}, data)
+    def _put(self, path: str, text: Text, condition: Mapping[str, str]) -> tuple[Answer, Written | None]:
+        """Store a text; the answer, and what was written if the server took it."""
+        data = bytes(text)
+        answer = self._write("PUT", path, {"Content-Type": self._codec.media_type, **condition}, data)
+        if answer.status not in (200, 201, 204):
+            return answer, None
+        whole = self._codec.whole(text) if answer.proves_stored(data) else None
+        return answer, Written(path, answer.etag, whole=whole)
 
     def _write(self, method: str, path: str, headers: Mapping[str, str], data: bytes = b"") -> Answer:
         """A write; one that meets a lock, which other writers hold for moments only, is tried again.
@@ -344,7 +351,7 @@ class NextcloudSide:
 
     def project(self, item: Item) -> Item:
         """What a new object made of ``item`` reads as."""
-        return self._codec.parse(self._codec.new(item, item.uid or "X", self._clock())).item
+        return self._codec.parse(bytes(self._codec.new(item, item.uid or "X", self._clock()))).item
 
     def pack(self, source: Any) -> bytes:
         """The stored object itself, which is text."""

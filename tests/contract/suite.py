@@ -66,6 +66,8 @@ class SideContract:
     """Whether ``open_side`` gives at least two writable folders, so that there is somewhere to move to."""
     create_checks_ids = True
     """Whether a create whose own id or UID is taken in the folder is refused; Exchange has no such check."""
+    tells_whole = False
+    """Whether the answer to a plain write proves what is stored now (``Written.whole``)."""
     unique_uids: tuple[Kind, ...] = tuple(Kind)
     """Kinds of which a folder holds a UID only once, where creates are checked at all."""
 
@@ -202,6 +204,14 @@ class SideContract:
         assert read(other, made.id).whole == read(side, made.id).whole
         edit(other, made.id, "Umbenannt")
         assert read(side, made.id).whole != made.whole
+
+    def test_the_whole_that_a_write_tells_is_what_reads(self, side: Side, folder: str, kind: Kind) -> None:
+        for item in examples(kind):
+            [result] = side.create([Creation(samples.own_id(), samples.uid(), folder, item)])
+            made = read(side, written(result).id)
+            [again] = side.update([rename(made, "Umbenannt")])
+            for answer, whole in ((written(result), made.whole), (written(again), read(side, made.id).whole)):
+                assert answer.whole == whole if self.tells_whole else answer.whole in (None, whole)
 
     def test_a_packed_object_unpacks_to_its_item(self, side: Side, folder: str, kind: Kind) -> None:
         for item in examples(kind):

@@ -35,6 +35,7 @@ class TestLabNextcloud(SideContract):
     """Has a trash bin for calendars only; the login name is not the account's name."""
 
     bins = (Kind.EVENT,)
+    tells_whole = True
 
     @pytest.fixture
     def open_side(self, control: NextcloudControl) -> Iterator[OpenSide]:

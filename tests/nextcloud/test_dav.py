@@ -76,6 +76,21 @@ def test_endless_redirects_end() -> None:
         client(lambda request: httpx.Response(302, headers={"Location": "/again"})).request("GET", "/")
 
 
+@pytest.mark.parametrize(
+    ("etag", "proof"),
+    [
+        ('"9dd4e461268c8034f5c8564e155c67a6"', True),
+        ('"9dd4e461268c8034f5c8564e155c67a6-gzip"', True),
+        ('W/"9dd4e461268c8034f5c8564e155c67a6"', False),
+        ('"e1671797c52e15f763380b45e841ec32"', False),
+        ("", False),
+    ],
+)
+def test_only_a_strong_etag_of_the_very_bytes_proves_what_is_stored(etag: str, proof: bool) -> None:
+    answer = client(lambda request: httpx.Response(201, headers={"ETag": etag})).request("PUT", "/a", b"x")
+    assert answer.proves_stored(b"x") is proof
+
+
 def test_a_write_follows_no_redirect() -> None:
     answer = client(lambda request: httpx.Response(302, headers={"Location": "/b"})).request("PUT", "/a", b"x")
     assert answer.status == 302
