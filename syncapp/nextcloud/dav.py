@@ -80,9 +80,9 @@ class Answer:
     def proves_stored(self, data: bytes) -> bool:
         """Whether this answer to a PUT of ``data`` proves that the server stored these very bytes.
 
-        A strong ETag should prove it by itself (RFC 4791 section 5.3.4), but Radicale gives one for objects that it
-        wrote anew. Nextcloud's is the MD5 of what it stored (docs/server-behaviour.md#section-3-2), which is beyond
-        doubt.
+        A strong ETag should prove it by itself (RFC 4791 section 5.3.4), but Xandikos, Radicale and Cyrus give one for
+        objects that they wrote anew. Nextcloud's is the MD5 of what it stored (docs/server-behaviour.md#section-3-2),
+        which is beyond doubt.
         """
         named = self.headers.get("etag", "").strip()
         return not named.startswith("W/") and plain_etag(named) == hashlib.md5(data, usedforsecurity=False).hexdigest()
