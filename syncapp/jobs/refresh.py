@@ -48,7 +48,7 @@ def connect() -> ConsentApp:
         settings.NEXTCLOUD_URL,
         settings.NEXTCLOUD_ADMIN_USER,
         settings.NEXTCLOUD_ADMIN_PASSWORD,
-        sides.dav_transport(),
+        sides.nextcloud_connections(),
     )
 
 

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, cast
 
-import httpx
 from django.conf import settings
 
 from syncapp.exchange.ews import connection, side
 from syncapp.items import Kind
 from syncapp.models import Enrollment, ServiceAccount
+from syncapp.nextcloud.http import Connections
 from syncapp.nextcloud.side import Account, NextcloudSide
 from syncapp.side import Side, SideError, SidesOf
 
@@ -43,7 +43,7 @@ def build(enrollment: Enrollment, account: ServiceAccount) -> list[SidesOf]:
         SidesOf(
             kind,
             exchange=named(side.open_side(kind, ews, settings.TIME_ZONE)),
-            nextcloud=named(NextcloudSide(kind, _dav_account(enrollment, folder), dav_transport())),
+            nextcloud=named(NextcloudSide(kind, _dav_account(enrollment, folder), nextcloud_connections())),
         )
         for kind, folder in folders.items()
     ]
@@ -53,11 +53,9 @@ def _dav_account(enrollment: Enrollment, folder: str) -> Account:
     return Account(settings.NEXTCLOUD_URL, enrollment.nextcloud_login, str(enrollment.token), folder)
 
 
-def dav_transport() -> httpx.HTTPTransport | None:
-    """A transport that trusts CA_FILE; None where the usual authorities are trusted."""
-    if not settings.CA_FILE:
-        return None
-    return httpx.HTTPTransport(verify=_authorities(str(settings.CA_FILE)))
+def nextcloud_connections() -> Connections:
+    """Connections to Nextcloud that trust CA_FILE, or the usual authorities without one."""
+    return Connections(settings.NEXTCLOUD_URL, _authorities(str(settings.CA_FILE)) if settings.CA_FILE else None)
 
 
 @cache

@@ -9,9 +9,8 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode, urlsplit
 
-import httpx
-
 from syncapp.nextcloud.dav import Answer, DavClient
+from syncapp.nextcloud.http import Transport
 from syncapp.side import LoginFailed, NotAllowed, SideError, Unreachable
 
 _BASE = "/index.php/apps/sentendsynchroniser/api/1.0"
@@ -61,7 +60,7 @@ class ConsentApp:
     Every method may raise LoginFailed, NotAllowed (no admin), AppMissing, Throttled or Unreachable.
     """
 
-    def __init__(self, url: str, user: str, password: str, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(self, url: str, user: str, password: str, transport: Transport | None = None) -> None:
         self._client = DavClient(url, user, password, transport)
         self._base = urlsplit(url).path.rstrip("/") + _BASE
 

@@ -7,20 +7,26 @@ situation; statuses that a caller knows better what to do with come back as ``An
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
-import ssl
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from types import TracebackType
 from typing import Self
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
-import httpx
 from lxml import etree
 
+from syncapp.nextcloud.http import (
+    Broken,
+    Connections,
+    HttpError,
+    NotConnected,
+    TooLarge,
+    TooSlow,
+    Transport,
+)
 from syncapp.side import LoginFailed, NotAllowed, SideError, Throttled, Unreachable
 
 DAV = "DAV:"
@@ -33,26 +39,15 @@ NAMESPACES = {"d": DAV, "c": CALDAV, "card": CARDDAV, "cs": CALENDARSERVER, "nc"
 SILENT = {"x-nc-scheduling": "false", "Schedule-Reply": "F"}
 """Without both, Nextcloud mails invitations and cancellations (docs/server-behaviour.md#section-3)."""
 
-STEP_SECONDS = 30.0
-"""For connecting, and for each wait while a request is sent or an answer read."""
-ANSWER_SECONDS = 100.0
-"""For a whole answer, however slowly it drips in."""
-REQUEST_SECONDS = 3 * STEP_SECONDS + ANSWER_SECONDS
-IDLE_SECONDS = 4.0
-"""Apache closes a connection that was idle for five seconds; we want to be the first."""
-MAX_ANSWER = 256 * 1024 * 1024
 MAX_REDIRECTS = 4
 USER_AGENT = "Nextcloud Exchange Connector"
 
 # What SQLite, MySQL and PostgreSQL say when writers block each other; what was to be written is rolled back.
 _LOCKED = re.compile(r"database is locked|deadlock|lock wait timeout|could not serialize access", re.IGNORECASE)
 _SAFE_IN_PATH = "/@:!$&'()*+,;=~"
+_PORTS = {"http": 80, "https": 443}
 _WRITES = frozenset({"PUT", "POST", "DELETE", "MOVE"})
 _REDIRECTS = frozenset({301, 302, 307, 308})
-
-
-class _Broken(Unreachable):
-    """The connection broke off."""
 
 
 class AnswerTooLarge(SideError):
@@ -160,29 +155,22 @@ def read_xml(body: bytes) -> etree._Element | None:
         return None
 
 
-@cache
-def _usual_authorities() -> ssl.SSLContext:
-    """One for all connections: reading the list of authorities takes longer than a look at a person's calendars."""
-    return httpx.create_ssl_context(trust_env=False)
-
-
 class DavClient:
     """A connection to one server as one user; ``request`` may be called by several threads."""
 
-    def __init__(self, url: str, user: str, password: str, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(self, url: str, user: str, password: str, transport: Transport | None = None) -> None:
         parts = urlsplit(url)
         self.origin = f"{parts.scheme}://{parts.netloc}"
-        self._client = httpx.Client(
-            base_url=self.origin,
-            auth=httpx.BasicAuth(user, password),
-            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
-            timeout=STEP_SECONDS,
-            limits=httpx.Limits(max_connections=4, max_keepalive_connections=4, keepalive_expiry=IDLE_SECONDS),
-            follow_redirects=False,
-            trust_env=False,
-            verify=_usual_authorities(),
-            transport=transport,
-        )
+        self._transport = transport or Connections(url)
+        login = base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
+        self._headers = {
+            "User-Agent": USER_AGENT,
+            "Accept": "*/*",
+            # Compression alters ETags (docs/server-behaviour.md#section-6-5).
+            "Accept-Encoding": "identity",
+            # With the first request already: Nextcloud's challenge would cost each one a second.
+            "Authorization": f"Basic {login}",
+        }
 
     def __enter__(self) -> Self:
         return self
@@ -194,7 +182,7 @@ class DavClient:
 
     def close(self) -> None:
         """Let go of the connections."""
-        self._client.close()
+        self._transport.close()
 
     # Requests ----------------------------------------------------------------------------------------------------
 
@@ -204,7 +192,7 @@ class DavClient:
         Raises LoginFailed, Throttled, NotAllowed (a disabled account), Unreachable (no answer, server errors that
         have nothing to do with the object) and AnswerTooLarge.
         """
-        sent = {**(headers or {}), **(SILENT if method in _WRITES else {})}
+        sent = {**self._headers, **(headers or {}), **(SILENT if method in _WRITES else {})}
         for _ in range(MAX_REDIRECTS):
             answer = self._sent(method, path, body, sent)
             if answer.status not in _REDIRECTS or method in _WRITES:
@@ -216,31 +204,26 @@ class DavClient:
         return answer
 
     def _redirected(self, path: str, location: str) -> str:
-        target = httpx.URL(self.origin + path).join(location)
-        if f"{target.scheme}://{target.netloc.decode('ascii')}" != self.origin:
+        target = urljoin(self.origin + path, location)
+        if _server(target) != _server(self.origin):
             raise Unreachable("The server redirects to another address; its own address must be configured instead.")
-        return target.raw_path.decode("ascii")
+        parts = urlsplit(target)
+        query = f"?{quote(parts.query, safe=_SAFE_IN_PATH + '%?')}" if parts.query else ""
+        return (quote(parts.path, safe=_SAFE_IN_PATH + "%") or "/") + query
 
     def _sent(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """One exchange; what only reads is repeated when the connection broke, which a kept one may do at any time."""
-        try:
-            return self._once(method, path, body, headers)
-        except _Broken:
-            if method in _WRITES:
-                raise
-            return self._once(method, path, body, headers)
-
-    def _once(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         writes = method in _WRITES
         try:
-            with self._client.stream(method, path, content=body or None, headers=headers) as response:
-                return Answer(response.status_code, _bounded(response), response.headers, path)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise Unreachable(f"Nextcloud can't be reached ({type(error).__name__}).") from error
-        except httpx.TimeoutException as error:
-            raise Unreachable(f"Nextcloud did not answer within {STEP_SECONDS:.0f} s.", sent=writes) from error
-        except (httpx.TransportError, httpx.DecodingError) as error:
-            raise _Broken(f"The connection to Nextcloud broke ({type(error).__name__}).", sent=writes) from error
+            try:
+                reply = self._transport.exchange(method, path, headers, body)
+            except Broken:
+                if writes:
+                    raise
+                reply = self._transport.exchange(method, path, headers, body)
+        except HttpError as error:
+            raise _failure(error, writes) from error
+        return Answer(reply.status, reply.body, reply.headers, path)
 
     def multistatus(self, method: str, path: str, body: str, depth: int = 0) -> Multistatus | Answer:
         """A PROPFIND or REPORT; the plain answer when it is no multistatus, for the caller to judge.
@@ -258,18 +241,20 @@ class DavClient:
         return Multistatus(tuple(_resources(root)), token.strip())
 
 
-def _bounded(response: httpx.Response) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    deadline = time.monotonic() + ANSWER_SECONDS
-    for part in response.iter_bytes():
-        size += len(part)
-        if size > MAX_ANSWER:
-            raise AnswerTooLarge(f"The server's answer is larger than {MAX_ANSWER // 1024 // 1024} MiB.")
-        if time.monotonic() > deadline:
-            raise httpx.ReadTimeout("the answer drips in too slowly")
-        parts.append(part)
-    return b"".join(parts)
+def _server(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
+
+
+def _failure(error: HttpError, writes: bool) -> SideError:
+    """What became of a request that got no answer."""
+    if isinstance(error, NotConnected):
+        return Unreachable(f"Nextcloud can't be reached ({error}).")
+    if isinstance(error, TooLarge):
+        return AnswerTooLarge(f"The server's answer is too large ({error}).")
+    if isinstance(error, TooSlow):
+        return Unreachable(f"Nextcloud did not answer in time ({error}).", sent=writes)
+    return Unreachable(f"The connection to Nextcloud broke ({error}).", sent=writes)
 
 
 def _resources(root: etree._Element) -> Iterator[Resource]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,14 +16,13 @@ from functools import cached_property
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-import httpx
-
 from syncapp.items import Item, Kind
 from syncapp.nextcloud import reading
 from syncapp.nextcloud.codecs import CODECS, Parsed
 from syncapp.nextcloud.content_lines import Text
-from syncapp.nextcloud.dav import REQUEST_SECONDS, Answer, DavClient
+from syncapp.nextcloud.dav import Answer, DavClient
 from syncapp.nextcloud.homes import NEXTCLOUD_ROOT, Home, Listing, find_home, forget_homes, list_collections, not_dav
+from syncapp.nextcloud.http import REQUEST_SECONDS, Transport
 from syncapp.side import (
     AlreadyThere,
     ChangedMeanwhile,
@@ -84,7 +83,7 @@ class NextcloudSide:
         self,
         kind: Kind,
         account: Account,
-        transport: httpx.BaseTransport | None = None,
+        transport: Transport | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.kind = kind
@@ -330,22 +329,37 @@ class NextcloudSide:
     def _each(self, tasks: Sequence[_Task], do: Callable[[_Task], Written]) -> list[WriteResult]:
         """Do each task, two at once; what concerns the whole account ends it for those not yet begun."""
         stopped: list[SideError] = []
+        results: dict[int, WriteResult] = {}
+        # Each thread takes what comes next: handing single tasks over costs more than what is done for one here.
+        waiting = deque(enumerate(tasks))
+
+        def work() -> None:
+            while True:
+                try:
+                    at, task = waiting.popleft()
+                except IndexError:
+                    return
+                results[at] = _not_begun(stopped[0]) if stopped else one(task)
 
         def one(task: _Task) -> WriteResult:
-            if stopped:
-                return _not_begun(stopped[0])
             try:
                 return do(task)
             except SideError as error:
                 if isinstance(error, _WHOLE_CALL):
                     stopped.append(error)
                 return error
+            except BaseException:
+                waiting.clear()
+                raise
 
         if len(tasks) < 2:
-            return [one(each) for each in tasks]
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(WRITES_AT_ONCE, thread_name_prefix="dav")
-        return list(self._pool.map(one, tasks))
+            work()
+        else:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(WRITES_AT_ONCE, thread_name_prefix="dav")
+            for done in [self._pool.submit(work) for _ in range(WRITES_AT_ONCE)]:
+                done.result()
+        return [results[at] for at in range(len(tasks))]
 
     # Without a server --------------------------------------------------------------------------------------------
 

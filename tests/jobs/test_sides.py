@@ -41,9 +41,9 @@ def test_an_own_authority_is_trusted_in_place_of_the_usual_ones(settings: Settin
     settings.CA_FILE = tmp_path / "ca.pem"
     (tmp_path / "ca.pem").write_text("no certificate")
     with pytest.raises(OSError, match=r"certificate|PEM|SSL"):
-        sides.dav_transport()
+        sides.nextcloud_connections()
     settings.CA_FILE = None
-    assert sides.dav_transport() is None
+    sides.nextcloud_connections().close()
 
 
 @pytest.fixture(scope="module")

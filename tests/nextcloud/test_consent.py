@@ -6,15 +6,16 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 
 from lab.nextcloud.consent import DEFAULT_SECRET
 from lab.nextcloud.remote import ADMIN, ADMIN_PASSWORD, NextcloudControl
 from syncapp.nextcloud.consent import AppMissing, ConsentApp, ListUnreadable, Person, UnknownPerson
+from syncapp.nextcloud.http import Reply
 from syncapp.nextcloud.token import open_token
 from syncapp.side import LoginFailed, NotAllowed, SideError, Throttled, Unreachable
 from tests.nextcloud.conftest import LOGIN, PASSWORD, UID
+from tests.nextcloud.transport import Pretended, Request, reply
 
 
 @pytest.fixture
@@ -27,12 +28,12 @@ def answering(*answers: object, status: int = 200) -> ConsentApp:
     """An app that gives these answers, one after the other."""
     waiting = iter(answers)
 
-    def respond(request: httpx.Request) -> httpx.Response:
+    def respond(request: Request) -> Reply:
         answer = next(waiting)
         content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-        return httpx.Response(status, content=content)
+        return reply(status, content)
 
-    return ConsentApp("https://cloud.example/sub", "admin", "secret", httpx.MockTransport(respond))
+    return ConsentApp("https://cloud.example/sub", "admin", "secret", Pretended(respond))
 
 
 def entry(uid: object = "anna", **more: object) -> dict[str, Any]:
@@ -133,11 +134,9 @@ def test_each_status_is_an_error_of_its_own(status: int, error: type[SideError])
 
 
 def test_the_apps_address_lies_below_nextclouds() -> None:
-    def respond(request: httpx.Request) -> httpx.Response:
-        assert (
-            str(request.url) == "https://cloud.example/sub/index.php/apps/sentendsynchroniser/api/1.0/user/invalidate"
-        )
+    def respond(request: Request) -> Reply:
+        assert request.path == "/sub/index.php/apps/sentendsynchroniser/api/1.0/user/invalidate"
         assert request.content == b"userId=a%26b"
-        return httpx.Response(200, json={"status": "success"})
+        return reply(200, b'{"status": "success"}')
 
-    ConsentApp("https://cloud.example/sub/", "a", "b", httpx.MockTransport(respond)).invalidate("a&b")
+    ConsentApp("https://cloud.example/sub/", "a", "b", Pretended(respond)).invalidate("a&b")
