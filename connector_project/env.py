@@ -173,11 +173,13 @@ def database(value: str) -> dict[str, Any]:
         found = dict(environ.Env.db_url_config(value))
     except (ImproperlyConfigured, ValueError, KeyError) as error:
         raise ValueError("is not the address of a database") from error
+    # Whoever polls would otherwise open the database anew each time, which takes longer than the question.
+    found["CONN_MAX_AGE"] = 600
     if found["ENGINE"].endswith("sqlite3"):
         name = str(found["NAME"])
         return found | {"NAME": name if name == ":memory:" else str(path(name)), "OPTIONS": dict(_SQLITE)}
     if found["ENGINE"].endswith("postgresql"):
-        return found | {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
+        return found | {"CONN_HEALTH_CHECKS": True}
     raise ValueError("names a database that is neither SQLite nor PostgreSQL")
 
 

@@ -95,6 +95,11 @@ def test_postgresql_keeps_its_password_with_special_characters() -> None:
     assert (found["HOST"], found["PORT"], found["PASSWORD"]) == ("db.example.org", 5433, "p@ss")
 
 
+@pytest.mark.parametrize("address", ["sqlite:///var/x.sqlite3", "postgres://me@db.example.org/connector"])
+def test_connections_to_the_database_outlive_a_question(address: str) -> None:
+    assert env.parse(MINIMAL | {"DATABASE_URL": address})["DATABASE_URL"]["CONN_MAX_AGE"] > 0
+
+
 def test_it_reads_a_file_and_lets_the_environment_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "env"
     file.write_text("".join(f"{name}={value}\n" for name, value in MINIMAL.items()) + "SYNC_INTERVAL=7\nWORKERS=3\n")
