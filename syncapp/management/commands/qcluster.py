@@ -11,6 +11,7 @@ from django.utils import timezone
 from django_q.cluster import Cluster
 
 from syncapp.jobs import dispatch, owners, places, resting, stopping
+from syncapp.jobs import sync as sync  # loaded before the workers are forked, so that each of them is spared a second
 from syncapp.startup import check_ready
 
 
