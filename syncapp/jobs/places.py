@@ -1,7 +1,8 @@
 """Places of workers and their signs of life.
 
 There are ``WORKERS`` places. A worker takes one by a conditional UPDATE, beats while it works, and leaves it. A place
-whose beat is old is vacant: its worker was killed or hangs.
+whose beat is old is vacant: its worker was killed or hangs. Workers ask once a second, so asking writes only when
+something is to be changed.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from syncapp.models import Heartbeat
 DISPATCHER = "dispatcher"
 REFRESH = "refresh"
 WORKER_PREFIX = "worker "
+BEAT_EVERY = dt.timedelta(seconds=15)
 STALE_AFTER = dt.timedelta(minutes=3)
 _NEVER = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 
@@ -48,8 +50,10 @@ def take(number: int, owner: str, now: dt.datetime) -> bool:
 
 
 def keep(number: int, owner: str, now: dt.datetime) -> bool:
-    """Beat at a place. False when it was given to another worker meanwhile."""
-    return Heartbeat.objects.filter(name=place_name(number), owner=owner).update(at=now) == 1
+    """Beat at a place if the last beat is some time ago. False when it was given to another worker meanwhile."""
+    mine = Heartbeat.objects.filter(name=place_name(number), owner=owner)
+    beat = mine.values_list("at", flat=True).first()
+    return beat is not None and (beat > now - BEAT_EVERY or mine.update(at=now) == 1)
 
 
 def leave(number: int, owner: str) -> None:
@@ -65,6 +69,9 @@ def vacant(now: dt.datetime) -> list[int]:
 
 def take_turn(name: str, every: dt.timedelta, now: dt.datetime) -> bool:
     """True for one caller per interval: it does the round that ``name`` stands for."""
+    last = Heartbeat.objects.filter(name=name).values_list("at", flat=True).first()
+    if last is not None and last > now - every:
+        return False
     _ensure(name)
     return Heartbeat.objects.filter(name=name, at__lte=now - every).update(at=now) == 1
 

@@ -32,6 +32,8 @@ SLICE_SECONDS = 15.0
 LEASE_SECONDS = 240.0
 """More than the longest request of either side."""
 IDLE_SECONDS = 1.0
+ROUND_SECONDS = 1.0
+"""How often a worker sees to its place and to the list of people, however many it serves meanwhile."""
 FULL_COMPARISON_EVERY = dt.timedelta(hours=6)
 _SPREAD_SECONDS = 3600
 _SLOT_SECONDS = 300.0
@@ -51,10 +53,14 @@ def drain(number: int) -> None:
     if not places.take(number, owner, timezone.now()):
         return
     stop = stopping.Stopping()
-    deadline = time.monotonic() + DRAIN_SECONDS
+    begun = next_round = time.monotonic()
     try:
-        while time.monotonic() < deadline and not stop.requested() and places.keep(number, owner, timezone.now()):
-            refresh.refresh_if_due()
+        while (now := time.monotonic()) < begun + DRAIN_SECONDS and not stop.requested():
+            if now >= next_round:
+                next_round = now + ROUND_SECONDS
+                if not places.keep(number, owner, timezone.now()):
+                    break
+                refresh.refresh_if_due()
             if not serve_one(owner):
                 time.sleep(IDLE_SECONDS)
     finally:

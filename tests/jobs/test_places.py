@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from syncapp.engine.lease import TAKEOVER_SECONDS, claim
 from syncapp.jobs import health, owners, places
-from syncapp.models import AccountSlot, Enrollment
+from syncapp.models import AccountSlot, Enrollment, Heartbeat
 from tests.jobs.fakes import HOUR, MINUTE, NOW, account, enrollment
 
 pytestmark = pytest.mark.django_db
@@ -44,6 +44,15 @@ def test_a_place_whose_worker_is_silent_can_be_taken_over() -> None:
     assert not places.keep(1, "a", later)
     places.leave(1, "a")
     assert places.vacant(later) == [2]
+
+
+def test_a_worker_beats_only_now_and_then() -> None:
+    places.take(1, "a", NOW)
+    assert places.keep(1, "a", NOW + places.BEAT_EVERY / 2)
+    assert Heartbeat.objects.get().at == NOW
+    later = NOW + 2 * places.BEAT_EVERY
+    assert places.keep(1, "a", later)
+    assert Heartbeat.objects.get().at == later
 
 
 def test_one_caller_per_interval_has_its_turn() -> None:
