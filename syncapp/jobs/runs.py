@@ -14,8 +14,9 @@ _COUNTS = ("created", "updated", "deleted", "adopted", "held", "failed")
 
 def begin(enrollment: Enrollment, now: dt.datetime) -> Run:
     """The run that is to be continued, or a new one. The caller holds the lease: an open run has lost its worker."""
-    enrollment.runs.filter(outcome="").update(outcome=Run.Outcome.LOST, finished_at=now)
-    run = enrollment.runs.filter(outcome=Run.Outcome.MORE, finished_at=None).order_by("-pk").first()
+    unfinished = enrollment.runs.filter(finished_at=None)
+    unfinished.filter(outcome="").update(outcome=Run.Outcome.LOST, finished_at=now)
+    run = unfinished.filter(outcome=Run.Outcome.MORE).order_by("-pk").first()
     if run is None:
         return Run.objects.create(enrollment=enrollment, started_at=now)
     Run.objects.filter(pk=run.pk).update(outcome="")

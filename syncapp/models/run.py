@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
+from django.db.models import Q
 
 from syncapp.models.enrollment import Enrollment
 
@@ -33,7 +34,10 @@ class Run(models.Model):
     pending = models.PositiveIntegerField(default=0)
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["enrollment", "-started_at"], name="run_of_enrollment")]
+        indexes: ClassVar = [
+            models.Index(fields=["enrollment", "-started_at"], name="run_of_enrollment"),
+            models.Index(fields=["enrollment"], condition=Q(finished_at=None), name="run_open"),
+        ]
 
     def __str__(self) -> str:
         return f"run {self.pk}"
