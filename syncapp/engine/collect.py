@@ -7,19 +7,20 @@ they were noted before the start of one (rule 1).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db.models import F, Q
 
 from syncapp.engine import intents
+from syncapp.engine.look import unmoved
 from syncapp.engine.work import Work
 from syncapp.models import Link, Pairing, Problem, Tomb
 from syncapp.models.link import own_id
 from syncapp.models.pairing import digest
 from syncapp.models.rows import insert
-from syncapp.side import Change, Changes, Gone, Object, Side, SideName, TokenLost
+from syncapp.side import Change, Changes, Gone, Look, Object, Side, SideName, TokenLost
 
 _MISSING = "folder-missing"
 
@@ -37,8 +38,10 @@ def collect(work: Work, *, full: bool = False) -> None:
     missed = Problem.objects.filter(enrollment_id=work.enrollment_id, code=_MISSING).values_list("key", flat=True)
     known = frozenset(missed)
     for name in SideName:
-        _check_epochs(work, name)
-        _collect_side(work, name, full, known)
+        side = work.side(name)
+        seen = work.looked.take(work.kind, side, [each.folder(name) for each in work.pairings.values()])
+        _check_epoch(work, name, seen.epoch)
+        _collect_side(work, side, seen.looks, full, known)
     if not work.broken:
         work.complete = work.passes
 
@@ -52,8 +55,7 @@ def anything_gone(work: Work) -> bool:
 # Epochs --------------------------------------------------------------------------------------------------------------
 
 
-def _check_epochs(work: Work, name: SideName) -> None:
-    epoch = work.side(name).epoch()
+def _check_epoch(work: Work, name: SideName, epoch: str) -> None:
     for pairing in work.pairings.values():
         known = pairing.epoch(name)
         if known == epoch:
@@ -83,16 +85,14 @@ def distrust(work: Work, pairing: Pairing, name: SideName) -> None:
 # One side ------------------------------------------------------------------------------------------------------------
 
 
-def _collect_side(work: Work, name: SideName, full: bool, missed: Collection[str]) -> None:
-    side = work.side(name)
-    looks = side.look([each.folder(name) for each in work.pairings.values()])
+def _collect_side(work: Work, side: Side, looks: Mapping[str, Look], full: bool, missed: Collection[str]) -> None:
+    name = side.name
     for pairing in work.pairings.values():
         look = looks.get(pairing.folder(name))
         try:
             if look is None:
                 raise Gone("The folder does not exist any more.")
-            unmoved = look.token and look.token == pairing.look(name) and pairing.token(name)
-            if full or not unmoved:
+            if full or not unmoved(pairing, name, look):
                 _Folder(work, side, pairing, full).collect(look.token or "")
         except Gone:
             _report_missing(work, pairing, name)

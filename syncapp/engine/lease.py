@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db.models import Case, F, Q, Value, When
-
 from syncapp.engine.clock import SYSTEM_CLOCK, Clock
 from syncapp.models import Enrollment
+from syncapp.models.statements import change
 
 TAKEOVER_SECONDS = 60.0
 """How long a successor waits after a lease ran out that was not given back: a last request may still be under way."""
+
+_CLAIM = """
+UPDATE syncapp_enrollment
+SET lease_owner = %s, lease_until = %s, fence = fence + 1, attempts = attempts + 1, due_at = %s
+WHERE id = %s AND fence = %s AND due_at = %s AND state = %s
+AND (lease_owner = '' OR lease_until IS NULL OR lease_until < %s)
+"""
+_WRITE = "UPDATE syncapp_enrollment SET {} WHERE id = %s AND fence = %s AND lease_owner = %s"
 
 
 class LeaseLost(Exception):
@@ -23,12 +31,14 @@ class Lease:
     """The right to change the state of one enrollment, for ``seconds`` at a time.
 
     ``fence`` is higher than that of every earlier lease; the row's fence being this one is what makes the lease ours.
+    ``put_off`` is the due time that stands there during the work.
     """
 
     enrollment_id: int
     owner: str
     fence: int
     seconds: float
+    put_off: datetime
     clock: Clock = field(default=SYSTEM_CLOCK, repr=False)
     until: datetime | None = None
 
@@ -50,36 +60,42 @@ class Lease:
         if self.until is None or self.until < self.clock.now() + timedelta(seconds=seconds):
             self.renew(seconds)
 
-    def release(self, due_at: datetime, *, put_off: datetime | None = None) -> None:
-        """Give the enrollment back, due again at ``due_at``. Raises ``LeaseLost``.
+    def release(self, due_at: datetime, **values: object) -> None:
+        """Give the enrollment back, due again at ``due_at``, and write columns along. Raises ``LeaseLost``.
 
-        ``put_off`` is the due time that stood there during the work: an earlier one that is found in its place is
-        somebody's wish for another look, and stays.
+        A due time before the one that the claim put there is somebody's wish for another look, and stays.
         """
-        wished = [] if put_off is None else [When(due_at__lt=put_off, then=F("due_at"))]
-        self.put(lease_owner="", lease_until=None, due_at=Case(*wished, default=Value(due_at)))
+        wish = "due_at = CASE WHEN due_at < %s THEN due_at ELSE %s END"
+        given = {"lease_owner": "", "lease_until": None, **values}
+        self._write([wish, *_assign(given)], [self.put_off, due_at, *given.values()])
 
     def put(self, **values: object) -> None:
         """Write columns of the enrollment as long as the lease is ours. Raises ``LeaseLost``."""
-        ours = Enrollment.objects.filter(pk=self.enrollment_id, fence=self.fence, lease_owner=self.owner)
-        if not ours.update(**values):
+        self._write(_assign(values), values.values())
+
+    def _write(self, assignments: Iterable[str], params: Iterable[object]) -> None:
+        ours = (self.enrollment_id, self.fence, self.owner)
+        if not change(_WRITE.format(", ".join(assignments)), [*params, *ours]):
             raise LeaseLost(f"enrollment {self.enrollment_id} is no longer served by {self.owner}")
 
 
-def claim(enrollment_id: int, owner: str, seconds: float, *, clock: Clock = SYSTEM_CLOCK) -> Lease | None:
-    """The lease on an enrollment for a worker named ``owner``, or None while somebody else has it.
+def _assign(columns: Iterable[str]) -> list[str]:
+    return [f"{column} = %s" for column in columns]
 
-    ``seconds`` must be more than the longest request timeout of any side. One conditional UPDATE decides between
-    workers that ask at the same time.
+
+def claim(
+    seen: Enrollment, owner: str, seconds: float, *, put_off: datetime, clock: Clock = SYSTEM_CLOCK
+) -> Lease | None:
+    """The lease on an enrollment as it was read, for a worker named ``owner``.
+
+    None while somebody else has it, and when somebody had it or wished for another look since it was read. ``seconds``
+    must be more than the longest request timeout of any side. One conditional UPDATE decides between workers that ask
+    at the same time; it counts the attempt before the work, too, and puts off the due time to ``put_off``: an
+    enrollment that kills its worker must not do so for ever.
     """
     now = clock.now()
-    free = Q(lease_owner="") | Q(lease_until=None) | Q(lease_until__lt=now - timedelta(seconds=TAKEOVER_SECONDS))
-    until = now + timedelta(seconds=seconds)
-    claimed = Enrollment.objects.filter(free, pk=enrollment_id).update(
-        lease_owner=owner, lease_until=until, fence=F("fence") + 1
-    )
-    if not claimed:
+    until, lapsed = now + timedelta(seconds=seconds), now - timedelta(seconds=TAKEOVER_SECONDS)
+    condition = (seen.pk, seen.fence, seen.due_at, seen.state, lapsed)
+    if not change(_CLAIM, (owner, until, put_off, *condition)):
         return None
-    # Nobody else can have raised the fence since: the lease is ours until it runs out.
-    fence = Enrollment.objects.values_list("fence", flat=True).get(pk=enrollment_id)
-    return Lease(enrollment_id, owner, fence, seconds, clock, until)
+    return Lease(seen.pk, owner, seen.fence + 1, seconds, put_off, clock, until)

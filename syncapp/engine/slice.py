@@ -14,6 +14,7 @@ from syncapp.engine.collect import anything_gone, collect
 from syncapp.engine.guard import report_holds
 from syncapp.engine.journal import Journal
 from syncapp.engine.lease import Lease
+from syncapp.engine.look import Looked
 from syncapp.engine.match import match
 from syncapp.engine.process import process
 from syncapp.engine.work import Work
@@ -38,10 +39,12 @@ def run_slice(
     clock: Clock = SYSTEM_CLOCK,
     seconds: float,
     full: bool = False,
+    looked: Looked | None = None,
 ) -> SliceResult:
     """Keep the items of one enrollment the same for at most about ``seconds`` (one batch more than that).
 
-    ``full`` compares complete listings whatever the tokens say. Problems of items are stored and do not raise. Raises
+    ``full`` compares complete listings whatever the tokens say. ``looked`` is what a look just before has seen of the
+    folders. Problems of items are stored and do not raise. Raises
     what concerns the whole enrollment, account or server (``LoginFailed``, ``NotAllowed``, ``Throttled``,
     ``Unreachable``, ``NoMailbox``), and ``LeaseLost``; what was committed until then stands.
     """
@@ -49,11 +52,12 @@ def run_slice(
     until = clock.now() + timedelta(seconds=seconds)
     base_key = Installation.get().base_key
     result = SliceResult(counts=journal.counts)
+    looked = looked or Looked()
+    pairings = list(Pairing.objects.filter(enrollment_id=lease.enrollment_id))
     for pair in sides:
-        pairings = Pairing.objects.filter(enrollment_id=lease.enrollment_id, kind=pair.kind)
-        enabled = {each.pk: each for each in pairings if each.enabled}
-        disabled = frozenset(each.pk for each in pairings if not each.enabled)
-        work = Work(lease, journal, clock, until, pair.kind, pair, enabled, base_key, disabled=disabled)
+        enabled = {each.pk: each for each in pairings if each.enabled and each.kind == pair.kind}
+        disabled = frozenset(each.pk for each in pairings if not each.enabled and each.kind == pair.kind)
+        work = Work(lease, journal, clock, until, pair.kind, pair, enabled, base_key, looked, disabled=disabled)
         if enabled:
             result.more |= _sync(work, full)
     _sum_up(lease, journal, result)

@@ -14,6 +14,7 @@ from django.db.models import F, Q, QuerySet
 from syncapp.engine.clock import Clock
 from syncapp.engine.journal import Journal
 from syncapp.engine.lease import Lease
+from syncapp.engine.look import Looked
 from syncapp.items import Event, Item, Kind
 from syncapp.items.fields import NORMAL_FORM_VERSION
 from syncapp.items.fingerprint import Base, Fingerprinter, Hashes
@@ -39,7 +40,8 @@ class Work:
 
     ``passes`` numbers the collects; ``complete`` is the number of the last one that reached every pairing, 0 if none
     did in this slice. ``broken`` are pairings whose folder is not there on one side: nothing of theirs is touched.
-    ``swallowed`` are half-links that became part of another link: what a batch still holds of them is void.
+    ``swallowed`` are half-links that became part of another link: what a batch still holds of them is void. ``looked``
+    is what was seen before the slice; its first pass need not look again.
     """
 
     lease: Lease
@@ -50,6 +52,7 @@ class Work:
     sides: SidesOf
     pairings: dict[int, Pairing]
     base_key: bytes
+    looked: Looked = field(default_factory=Looked)
     full: bool = False
     passes: int = 0
     complete: int = 0

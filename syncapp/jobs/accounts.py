@@ -13,9 +13,8 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, Q
 
-from syncapp.models import AccountSlot, Enrollment, ServerRest, ServiceAccount
+from syncapp.models import AccountSlot, Enrollment, ServiceAccount, statements
 
 # The file ----------------------------------------------------------------------------------------------------------
 
@@ -138,18 +137,28 @@ def make_slots(account: ServiceAccount) -> None:
 
 # Choice ------------------------------------------------------------------------------------------------------------
 
+_USABLE = """
+SELECT account.*, MIN(slot.id) AS slot
+FROM syncapp_serviceaccount account JOIN syncapp_accountslot slot ON slot.account_id = account.id
+WHERE (slot.owner = '' OR slot.until IS NULL OR slot.until < %s)
+AND account.enabled AND (account.rests_until IS NULL OR account.rests_until <= %s)
+AND account.endpoint NOT IN (SELECT server FROM syncapp_serverrest WHERE until > %s)
+GROUP BY account.id ORDER BY CASE account.id WHEN %s THEN 0 ELSE 1 END, COUNT(*) DESC, account.id
+"""
+_TAKE = """
+UPDATE syncapp_accountslot SET owner = %s, until = %s
+WHERE id = %s AND (owner = '' OR until IS NULL OR until < %s)
+"""
+_GIVE_BACK = "UPDATE syncapp_accountslot SET owner = '', until = NULL WHERE id = %s AND owner = %s"
 
-def usable(now: dt.datetime) -> list[ServiceAccount]:
-    """The accounts that may be used now, those with the most free slots first."""
-    resting = ServerRest.objects.filter(until__gt=now).values("server")
-    free = Count("slots", filter=Q(slots__owner="") | Q(slots__until__lt=now) | Q(slots__until=None))
-    accounts = ServiceAccount.objects.filter(enabled=True).exclude(rests_until__gt=now).exclude(endpoint__in=resting)
-    return list(accounts.annotate(free=free).filter(free__gt=0).order_by("-free", "pk"))
 
+def usable(now: dt.datetime, last: int | None = None) -> list[ServiceAccount]:
+    """The accounts that may be used now, those with the most free slots first; ``slot`` is a free one.
 
-def _choose(enrollment: Enrollment, accounts: list[ServiceAccount]) -> list[ServiceAccount]:
-    """The account that served the enrollment last comes first: its connection and caches are warm at the server."""
-    return sorted(accounts, key=lambda account: account.pk != enrollment.account_id)
+    Before all others comes the account that served ``last``: its connection and caches are warm at the server.
+    """
+    # No account has the key 0.
+    return statements.read(ServiceAccount, _USABLE, (now, now, now, last or 0))
 
 
 @contextmanager
@@ -158,23 +167,21 @@ def slot_for(enrollment: Enrollment, owner: str, now: dt.datetime, seconds: floa
 
     ``seconds`` is how long a slot stays taken when its holder dies.
     """
-    account, taken = None, None
-    for candidate in _choose(enrollment, usable(now)):
-        taken = _take_slot(candidate, owner, now, seconds)
-        if taken:
-            account = candidate
-            break
+    account, taken = _take_slot(enrollment, owner, now, now + dt.timedelta(seconds=seconds))
     try:
         yield account
     finally:
         if taken:
-            AccountSlot.objects.filter(pk=taken, owner=owner).update(owner="", until=None)
+            statements.change(_GIVE_BACK, (taken, owner))
 
 
-def _take_slot(account: ServiceAccount, owner: str, now: dt.datetime, seconds: float) -> int | None:
-    free = Q(owner="") | Q(until__lt=now) | Q(until=None)
-    for pk in account.slots.filter(free).values_list("pk", flat=True):
-        until = now + dt.timedelta(seconds=seconds)
-        if AccountSlot.objects.filter(free, pk=pk).update(owner=owner, until=until):
-            return int(pk)
-    return None
+def _take_slot(
+    enrollment: Enrollment, owner: str, now: dt.datetime, until: dt.datetime
+) -> tuple[ServiceAccount | None, int]:
+    """An account and the slot that was taken of it. Whoever is too late for a slot looks for another one."""
+    while found := usable(now, enrollment.account_id):
+        for account in found:
+            slot = int(vars(account)["slot"])
+            if statements.change(_TAKE, (owner, until, slot, now)):
+                return account, slot
+    return None, 0

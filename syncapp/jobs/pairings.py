@@ -18,12 +18,18 @@ from syncapp.side import Folder, SidesOf
 _NAMES = {Kind.EVENT: "calendar", Kind.CONTACT: "address book"}
 
 
-def ensure(enrollment: Enrollment, sides: Sequence[SidesOf]) -> list[SidesOf]:
-    """Make the pairings that are missing; the sides for which there is something to sync.
+def in_order(enrollment: Enrollment, sides: Sequence[SidesOf], known: Sequence[Pairing]) -> bool:
+    """Whether ``ensure`` would find nothing to make and nothing to say."""
+    there = {pairing.kind: pairing for pairing in known}
+    return all(of.kind in there and _is_chosen(enrollment, of.kind, there[of.kind]) for of in sides)
+
+
+def ensure(enrollment: Enrollment, sides: Sequence[SidesOf], known: Sequence[Pairing]) -> list[SidesOf]:
+    """Make the pairings that are missing from those ``known``; the sides for which there is something to sync.
 
     Raises what ``Side.folders`` raises.
     """
-    there = {pairing.kind: pairing for pairing in enrollment.pairings.all()}
+    there = {pairing.kind: pairing for pairing in known}
     ready = []
     for of in sides:
         pairing = there.get(of.kind.value)
@@ -37,8 +43,7 @@ def ensure(enrollment: Enrollment, sides: Sequence[SidesOf]) -> list[SidesOf]:
 def _compare_choice(enrollment: Enrollment, kind: Kind, pairing: Pairing) -> None:
     """Say so when the person has chosen another collection since: what is paired is not pointed elsewhere by itself."""
     key = f"enrollment:{enrollment.pk}:choice:{kind.value}"
-    chosen = _chosen(enrollment, kind)
-    if unquote(pairing.nextcloud_folder.rstrip("/").rpartition("/")[2]) == chosen:
+    if _is_chosen(enrollment, kind, pairing):
         if Problem.objects.filter(key=key).exists():  # usually there is nothing to write
             Problem.objects.clear(key)
         return
@@ -51,8 +56,12 @@ def _compare_choice(enrollment: Enrollment, kind: Kind, pairing: Pairing) -> Non
         remedy=f"Choose the former {what} in the consent app's settings.",
         actor=Problem.Actor.USER,
         enrollment=enrollment,
-        label=chosen,
+        label=_chosen(enrollment, kind),
     )
+
+
+def _is_chosen(enrollment: Enrollment, kind: Kind, pairing: Pairing) -> bool:
+    return unquote(pairing.nextcloud_folder.rstrip("/").rpartition("/")[2]) == _chosen(enrollment, kind)
 
 
 def _chosen(enrollment: Enrollment, kind: Kind) -> str:

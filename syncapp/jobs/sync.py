@@ -15,14 +15,14 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
 from django.utils import timezone
 
 from syncapp.engine.lease import TAKEOVER_SECONDS, Lease, LeaseLost, claim
-from syncapp.engine.slice import run_slice
-from syncapp.jobs import accounts, owners, pairings, places, refresh, resting, runs, sides, stopping, troubles
+from syncapp.engine.look import nothing_happened
+from syncapp.engine.slice import SliceResult, run_slice
+from syncapp.jobs import accounts, looks, owners, pairings, places, refresh, resting, runs, sides, stopping, troubles
 from syncapp.jobs.task import task
-from syncapp.models import Enrollment, Run, ServiceAccount
+from syncapp.models import Enrollment, Run, ServiceAccount, statements
 from syncapp.side import SideError, SidesOf
 
 logger = logging.getLogger(__name__)
@@ -37,8 +37,20 @@ ROUND_SECONDS = 1.0
 FULL_COMPARISON_EVERY = dt.timedelta(hours=6)
 _SPREAD_SECONDS = 3600
 _SLOT_SECONDS = 300.0
-_CANDIDATES = 20
 _PAUSE = dt.timedelta(seconds=5)
+
+_NEXT_DUE = """
+SELECT * FROM syncapp_enrollment WHERE id = (
+    SELECT id FROM (
+        SELECT id FROM syncapp_enrollment
+        WHERE state = 'active' AND due_at <= %s
+        AND (lease_owner = '' OR lease_until IS NULL OR lease_until < %s)
+        AND (token_refused_at IS NULL OR token_refused_at <= %s)
+        AND NOT EXISTS (SELECT 1 FROM syncapp_serverrest WHERE server = %s AND until > %s)
+        ORDER BY due_at LIMIT %s
+    ) AS waiting ORDER BY random() LIMIT 1
+)
+"""
 
 BuildSides = Callable[[Enrollment, ServiceAccount], list[SidesOf]]
 
@@ -71,34 +83,35 @@ def drain(number: int) -> None:
         start_drain(number)
 
 
-def due(now: dt.datetime) -> list[int]:
-    """The enrollments to look at now, roughly those first that have waited longest.
+def next_due(now: dt.datetime) -> Enrollment | None:
+    """An enrollment to look at now, one of those that have waited longest.
 
-    Roughly: workers that all began with the same row would stand in each other's way.
+    One of them: workers that all began with the same row would stand in each other's way.
     """
-    if resting.server_rests(resting.NEXTCLOUD, now):
-        return []
-    lapsed = now - dt.timedelta(seconds=TAKEOVER_SECONDS)
-    unserved = Q(lease_owner="") | Q(lease_until=None) | Q(lease_until__lt=lapsed)
-    trusted = Q(token_refused_at=None) | Q(token_refused_at__lte=now - troubles.CONFIRM_AFTER)
-    waiting = Enrollment.objects.filter(unserved, trusted, state=Enrollment.State.ACTIVE, due_at__lte=now)
-    found = list(waiting.order_by("due_at").values_list("pk", flat=True)[:_CANDIDATES])
-    head = min(len(found), settings.WORKERS)
-    return random.sample(found[:head], head) + found[head:]
+    lapsed, trusted = now - dt.timedelta(seconds=TAKEOVER_SECONDS), now - troubles.CONFIRM_AFTER
+    params = (now, lapsed, trusted, resting.NEXTCLOUD, now, settings.WORKERS)
+    found = statements.read(Enrollment, _NEXT_DUE, params)
+    return found[0] if found else None
 
 
 def serve_one(owner: str, build: BuildSides | None = None) -> bool:
     """Sync one slice of one due enrollment. False when there is none, or no account free for it."""
-    for enrollment_id in due(timezone.now()):
-        enrollment = Enrollment.objects.get(pk=enrollment_id)
+    while (enrollment := next_due(timezone.now())) is not None:
         with accounts.slot_for(enrollment, owner, timezone.now(), _SLOT_SECONDS) as account:
             if account is None:
                 return False
-            lease = claim(enrollment_id, owner, LEASE_SECONDS)
+            lease = take(enrollment, owner)
             if lease is not None:
-                serve(lease, account, build=build)
+                serve(lease, enrollment, account, build=build)
                 return True
     return False
+
+
+def take(enrollment: Enrollment, owner: str) -> Lease | None:
+    """Claim an enrollment as it was read: see ``syncapp.engine.lease.claim``."""
+    enrollment.attempts += 1
+    put_off = troubles.retry_at(enrollment, timezone.now())
+    return claim(enrollment, owner, LEASE_SECONDS, put_off=put_off)
 
 
 # One slice ---------------------------------------------------------------------------------------------------------
@@ -106,11 +119,11 @@ def serve_one(owner: str, build: BuildSides | None = None) -> bool:
 
 @dataclass(frozen=True)
 class Served:
-    """How a slice ended. ``more``: there is work left for the next one."""
+    """How a slice ended. ``more``: there is work left for the next one. A look that found nothing has no run."""
 
     outcome: Run.Outcome
     due_at: dt.datetime
-    run_id: int
+    run_id: int | None
 
     @property
     def more(self) -> bool:
@@ -119,60 +132,92 @@ class Served:
 
 
 def serve(
-    lease: Lease, account: ServiceAccount, *, build: BuildSides | None = None, full: bool = False
+    lease: Lease,
+    enrollment: Enrollment,
+    account: ServiceAccount,
+    *,
+    build: BuildSides | None = None,
+    full: bool = False,
 ) -> Served | None:
     """Sync one slice of the enrollment under ``lease`` and give it back. None when the lease was lost on the way."""
+    full = full or _full_comparison_due(enrollment, timezone.now())
     try:
-        put_off = _count_attempt(lease)
-        enrollment = Enrollment.objects.get(pk=lease.enrollment_id)
-        run = runs.begin(enrollment, timezone.now())
-        outcome, due_at = _slice(lease, enrollment, account, run, build=build or sides.build, full=full)
-        with transaction.atomic():
-            lease.release(due_at, put_off=put_off)
-            runs.finish(run, outcome, timezone.now())
+        return _Visit(lease, enrollment, account, full).pay(build or sides.build)
     except LeaseLost:
-        # Whoever has the lease now has closed this run as lost, or will.
+        # Whoever has the lease now has closed an open run as lost, or will.
         logger.warning("enrollment %s: lease lost", lease.enrollment_id)
         return None
-    return Served(outcome, due_at, run.pk)
 
 
-def _count_attempt(lease: Lease) -> dt.datetime:
-    """Count before the work, and push the due time: an enrollment that kills its worker must not do so for ever.
-
-    Returns the due time that stands there during the work.
-    """
-    lease.put(attempts=F("attempts") + 1)
-    enrollment = Enrollment.objects.only("attempts").get(pk=lease.enrollment_id)
-    put_off = troubles.retry_at(enrollment, timezone.now())
-    lease.put(due_at=put_off)
-    return put_off
+class _NothingPaired(Exception):
+    """There is no pair of folders to keep the same; the problems of the person say why."""
 
 
-def _slice(
-    lease: Lease, enrollment: Enrollment, account: ServiceAccount, run: Run, *, build: BuildSides, full: bool
-) -> tuple[Run.Outcome, dt.datetime]:
-    full = full or _full_comparison_due(enrollment, timezone.now())
-    built: list[SidesOf] = []
-    try:
-        built = build(enrollment, account)
-        paired = pairings.ensure(enrollment, built)
-        if not paired:
-            runs.note(run, timezone.now(), "nothing-paired")
-            return Run.Outcome.FAILED, troubles.retry_at(enrollment, timezone.now())
-        result = run_slice(lease, run, paired, seconds=SLICE_SECONDS, full=full)
-    except LeaseLost:
-        raise
-    except Exception as error:  # this person's trouble, whatever it is: everybody else goes on
-        lease.hold()
-        _log_failure(run, error)
-        return Run.Outcome.FAILED, troubles.met(error, enrollment, account, timezone.now())
-    finally:
-        _close(built)
-    _note_success(lease, enrollment, account, full=full, more=result.more)
-    if result.more:
-        return Run.Outcome.MORE, timezone.now()
-    return Run.Outcome.DONE, _next_due(result.next_at, timezone.now())
+@dataclass
+class _Visit:
+    """The time of one worker with one enrollment, which it holds under ``lease``."""
+
+    lease: Lease
+    enrollment: Enrollment
+    account: ServiceAccount
+    full: bool
+    run: Run | None = None
+
+    def pay(self, build: BuildSides) -> Served:
+        """Look, and sync if something may have happened. Raises ``LeaseLost``."""
+        try:
+            result = self._with_sides(build)
+        except LeaseLost:
+            raise
+        except _NothingPaired:
+            runs.note(self._run(), timezone.now(), "nothing-paired")
+            return self._end(Run.Outcome.FAILED, troubles.retry_at(self.enrollment, timezone.now()))
+        except Exception as error:  # this person's trouble, whatever it is: everybody else goes on
+            self.lease.hold()
+            _log_failure(self._run(), error)
+            due_at = troubles.met(error, self.enrollment, self.account, timezone.now())
+            return self._end(Run.Outcome.FAILED, due_at)
+        if result is None:
+            return self._nothing_happened()
+        _note_success(self.lease, self.enrollment, self.account, full=self.full, more=result.more)
+        if result.more:
+            return self._end(Run.Outcome.MORE, timezone.now())
+        return self._end(Run.Outcome.DONE, _next_due(result.next_at, timezone.now()))
+
+    def _with_sides(self, build: BuildSides) -> SliceResult | None:
+        """The slice; None when a look was enough."""
+        built = build(self.enrollment, self.account)
+        try:
+            state = looks.standing(self.enrollment, self.account)
+            looked = None if self.full else looks.quick(self.enrollment, state, built)
+            if looked is not None and nothing_happened(looked, state.enabled):
+                return None
+            run = self._run()
+            paired = pairings.ensure(self.enrollment, built, state.pairings)
+            if not paired:
+                raise _NothingPaired
+            return run_slice(self.lease, run, paired, seconds=SLICE_SECONDS, full=self.full, looked=looked)
+        finally:
+            _close(built)
+
+    def _run(self) -> Run:
+        """The run that tells of this visit, opened when there is something to tell."""
+        if self.run is None:
+            self.run = runs.begin(self.enrollment, timezone.now())
+        return self.run
+
+    def _nothing_happened(self) -> Served:
+        now = timezone.now()
+        due_at = _next_due(None, now)
+        self.lease.release(due_at, attempts=0, account_id=self.account.pk, last_success=now)
+        return Served(Run.Outcome.DONE, due_at, None)
+
+    def _end(self, outcome: Run.Outcome, due_at: dt.datetime) -> Served:
+        run = self._run()
+        with transaction.atomic():
+            self.lease.release(due_at)
+            runs.finish(run, outcome, timezone.now())
+        return Served(outcome, due_at, run.pk)
 
 
 def _log_failure(run: Run, error: Exception) -> None:
@@ -197,7 +242,7 @@ def _full_comparison_due(enrollment: Enrollment, now: dt.datetime) -> bool:
 
 def _note_success(lease: Lease, enrollment: Enrollment, account: ServiceAccount, *, full: bool, more: bool) -> None:
     now = timezone.now()
-    values: dict[str, object] = {"attempts": 0, "account": account}
+    values: dict[str, object] = {"attempts": 0, "account_id": account.pk}
     if full or enrollment.full_comparison_at is None:
         values["full_comparison_at"] = now
     if not more:

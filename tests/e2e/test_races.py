@@ -27,7 +27,7 @@ from django_q.models import Schedule
 
 from adminui.actions import decide
 from connector_project.env import BASE_DIR
-from syncapp.engine.lease import TAKEOVER_SECONDS, claim
+from syncapp.engine.lease import TAKEOVER_SECONDS
 from syncapp.items import Event
 from syncapp.jobs import accounts, places, refresh, sync
 from syncapp.models import AccountSlot, Enrollment, Heartbeat, Hold, Link, Problem, Run, ServiceAccount
@@ -36,6 +36,7 @@ from tests.e2e.racing import Habit
 from tests.e2e.shelf import PATIENCE, Gate, Observer, Shelf
 from tests.engine.server import Stored
 from tests.engine.town import event, title_of
+from tests.leases import claim_now
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -336,7 +337,7 @@ def test_an_admin_who_decides_during_a_workers_commit_waits_for_its_end(make_pla
     assert link.pairing_id is not None
     held = Hold.objects.create(enrollment=person, pairing_id=link.pairing_id, link=link, side=EXCHANGE,
                                reason=Hold.Reason.MANY, survivor=b"", at=timezone.now())  # fmt: skip
-    lease = claim(person.pk, "a worker", sync.LEASE_SECONDS)
+    lease = claim_now(person.pk, "a worker", sync.LEASE_SECONDS)
     assert lease is not None
     with ThreadPoolExecutor(1) as admin:
         with transaction.atomic():

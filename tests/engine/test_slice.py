@@ -9,20 +9,24 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from syncapp.engine.look import Looked, look, nothing_happened
 from syncapp.engine.slice import SliceResult, run_slice
 from syncapp.engine.work import BATCH
+from syncapp.items import Kind
 from syncapp.items.values import ZonedTime
-from syncapp.models import Hold, Link, Problem, Run, RunLine, Sent
+from syncapp.models import Hold, Link, Pairing, Problem, Run, RunLine, Sent
 from syncapp.side import SideName, Throttled, Unreachable
 from tests.engine.town import EXCHANGE, NEXTCLOUD, Town, event, placed, titled
 from tests.engine.wire import When, raising
 
 
-def one_slice(town: Town, *, seconds: float = 3600.0, full: bool = False) -> tuple[SliceResult, Run]:
+def one_slice(
+    town: Town, *, seconds: float = 3600.0, full: bool = False, looked: Looked | None = None
+) -> tuple[SliceResult, Run]:
     """A single slice, and the run that it belongs to."""
     lease = town.claim()
     run = Run.objects.create(enrollment=town.enrollment, started_at=town.clock.now())
-    result = run_slice(lease, run, town.world.sides(), clock=town.clock, seconds=seconds, full=full)
+    result = run_slice(lease, run, town.world.sides(), clock=town.clock, seconds=seconds, full=full, looked=looked)
     lease.release(town.clock.now())
     run.refresh_from_db()
     return result, run
@@ -96,6 +100,45 @@ def test_a_quiet_slice_makes_one_look_per_side_and_kind(town: Town) -> None:
     calls = [call.name for call in town.world.wire.calls[since:] if call.name != "epoch"]
     assert calls == ["look"] * 4
     assert not [each["sql"] for each in captured if "_whole" in each["sql"]], "no link is loaded"
+
+
+def test_a_look_tells_whether_anything_happened(town: Town) -> None:
+    fill(town, 2)
+    town.sync()
+    assert not nothing_happened(look_at(town), list(Pairing.objects.all())), "our own writes are still to be heard of"
+    town.sync()
+    assert nothing_happened(look_at(town), list(Pairing.objects.all()))
+    town.phone.edit(town.find(NEXTCLOUD, "Termin 001").id, titled("Anders"))
+    assert not nothing_happened(look_at(town), list(Pairing.objects.all()))
+
+
+def test_what_a_look_saw_serves_the_first_pass_and_no_other(town: Town) -> None:
+    """Rule 1: an absence is acted upon after a pass that looked at everything later than it was noted."""
+    fill(town, 3)
+    town.sync()
+    town.sync()
+    town.outlook.delete(town.find(EXCHANGE, "Termin 001").id)
+    looked = look_at(town)
+    since = len(town.world.wire.calls)
+    one_slice(town, looked=looked)
+    calls = [(call.kind, call.name) for call in town.world.wire.calls[since:] if call.name in ("look", "delete")]
+    assert calls == [(Kind.EVENT, "look"), (Kind.EVENT, "look"), (Kind.EVENT, "delete")]
+    assert len(town.both()) == 2
+
+
+def test_a_folder_that_was_not_looked_at_is_asked_for(town: Town) -> None:
+    fill(town, 1)
+    Pairing.objects.filter(exchange_folder=town.folder(EXCHANGE)).update(enabled=False)
+    looked = look_at(town)
+    Pairing.objects.update(enabled=True)
+    one_slice(town, looked=looked)
+    assert len(town.both()) == 1
+    assert not Problem.objects.exists()
+
+
+def look_at(town: Town) -> Looked:
+    """A look at everything that is kept the same."""
+    return look(town.world.sides(), list(Pairing.objects.filter(enabled=True)))
 
 
 def test_a_refused_item_is_tried_again_later_and_heals(town: Town) -> None:

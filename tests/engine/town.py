@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from typing import Any
 
-from syncapp.engine.lease import Lease, LeaseLost, claim
+from syncapp.engine.lease import Lease, LeaseLost
 from syncapp.engine.slice import run_slice
 from syncapp.items import Contact, Event, Item, Kind
 from syncapp.items.elements import elements
@@ -20,6 +20,7 @@ from tests.engine.memory import World
 from tests.engine.people import Person
 from tests.engine.server import EXCHANGE_EMAILS, Stored
 from tests.engine.wire import Crash
+from tests.leases import claim_now
 
 LEASE_SECONDS = 120.0
 SLICE_SECONDS = 3600.0
@@ -99,10 +100,10 @@ class Town:
 
     def claim(self, owner: str = "worker") -> Lease:
         """The lease, after whatever time that takes."""
-        lease = claim(self.enrollment.pk, owner, LEASE_SECONDS, clock=self.clock)
+        lease = claim_now(self.enrollment.pk, owner, LEASE_SECONDS, clock=self.clock)
         if lease is None:
             self.clock.move(timedelta(seconds=10 * LEASE_SECONDS))
-            lease = claim(self.enrollment.pk, owner, LEASE_SECONDS, clock=self.clock)
+            lease = claim_now(self.enrollment.pk, owner, LEASE_SECONDS, clock=self.clock)
         assert lease is not None
         return lease
 

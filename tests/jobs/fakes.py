@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,7 @@ from syncapp.items import Kind
 from syncapp.jobs import accounts
 from syncapp.models import Enrollment, Problem, ServiceAccount
 from syncapp.nextcloud.consent import Person
-from syncapp.side import Folder, SideError, SideName, SidesOf
+from syncapp.side import Folder, Look, SideError, SideName, SidesOf
 
 NOW = dt.datetime(2026, 3, 2, 8, tzinfo=dt.UTC)
 MINUTE = dt.timedelta(minutes=1)
@@ -77,6 +77,21 @@ class FakeSide:
     listed: list[Folder] = field(default_factory=list)
     error: Exception | None = None
     closed: bool = False
+    looks: dict[str, Look] = field(default_factory=dict)
+    asked: list[frozenset[str]] = field(default_factory=list)
+    while_asked: Callable[[], object] = lambda: None
+
+    def epoch(self) -> str:
+        """Which store this is."""
+        return f"{self.name} store"
+
+    def look(self, folders: Collection[str]) -> Mapping[str, Look]:
+        """What is to be seen, or the failure."""
+        self.asked.append(frozenset(folders))
+        self.while_asked()
+        if self.error:
+            raise self.error
+        return {each: self.looks[each] for each in folders if each in self.looks}
 
     def folders(self) -> list[Folder]:
         """The folders, or the failure."""

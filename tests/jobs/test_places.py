@@ -10,10 +10,11 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from syncapp.engine.lease import TAKEOVER_SECONDS, claim
+from syncapp.engine.lease import TAKEOVER_SECONDS
 from syncapp.jobs import health, owners, places
 from syncapp.models import AccountSlot, Enrollment, Heartbeat
 from tests.jobs.fakes import HOUR, MINUTE, NOW, account, enrollment
+from tests.leases import claim_now
 
 pytestmark = pytest.mark.django_db
 
@@ -118,8 +119,8 @@ def test_what_a_dead_worker_held_is_free_again() -> None:
     account(slots=2)
     AccountSlot.objects.filter(number=1).update(owner=dead, until=now + HOUR)
     AccountSlot.objects.filter(number=2).update(owner=alive, until=now + HOUR)
-    assert claim(enrollment().pk, dead, 600)
-    assert claim(enrollment("bob").pk, alive, 600)
+    assert claim_now(enrollment().pk, dead, 600)
+    assert claim_now(enrollment("bob").pk, alive, 600)
     assert owners.bury(now) == 1
     assert places.vacant(now) == [1]
     assert list(AccountSlot.objects.exclude(owner="").values_list("owner", flat=True)) == [alive]
@@ -131,9 +132,9 @@ def test_what_a_dead_worker_held_is_free_again() -> None:
 
 def test_a_successor_still_waits_for_a_last_request() -> None:
     row, dead = enrollment(), dead_owner()
-    claim(row.pk, dead, 600)
+    claim_now(row.pk, dead, 600)
     owners.bury(timezone.now())
-    assert claim(row.pk, "successor", 600) is None
+    assert claim_now(row.pk, "successor", 600) is None
     past = timezone.now() - dt.timedelta(seconds=TAKEOVER_SECONDS + 1)
     Enrollment.objects.update(lease_until=past)
-    assert claim(row.pk, "successor", 600) is not None
+    assert claim_now(row.pk, "successor", 600) is not None

@@ -12,12 +12,14 @@ from django.utils import timezone
 from django_q.models import OrmQ
 from pytest_django import Settings
 
-from syncapp.engine.lease import Lease, LeaseLost, claim
+from syncapp.engine.lease import Lease, LeaseLost
+from syncapp.engine.look import Looked
 from syncapp.engine.slice import SliceResult
 from syncapp.jobs import owners, places, resting, sync
 from syncapp.models import AccountSlot, Enrollment, Pairing, Problem, Run, ServiceAccount
 from syncapp.side import LoginFailed, NotAllowed, SideName, SidesOf
 from tests.jobs.fakes import HOUR, MINUTE, FakeSide, account, codes, enrollment, fake_sides
+from tests.leases import claim_now
 
 pytestmark = pytest.mark.django_db
 
@@ -32,7 +34,9 @@ class Engine:
         self.result = SliceResult()
         self.act: Callable[[Lease, Run], None] = lambda lease, run: None
 
-    def __call__(self, lease: Lease, run: Run, sides: list[SidesOf], *, seconds: float, full: bool) -> SliceResult:
+    def __call__(
+        self, lease: Lease, run: Run, sides: list[SidesOf], *, seconds: float, full: bool, looked: Looked | None
+    ) -> SliceResult:
         """See ``syncapp.engine.slice.run_slice``."""
         self.calls.append((lease.enrollment_id, full))
         self.act(lease, run)
@@ -181,7 +185,7 @@ def test_whoever_waited_longest_is_served_first(engine: Engine, settings: Settin
 def test_two_workers_never_serve_one_enrollment() -> None:
     account()
     row = person()
-    assert claim(row.pk, "another", 60) is not None
+    assert claim_now(row.pk, "another", 60) is not None
     assert not serve()
 
 
@@ -441,7 +445,7 @@ def test_the_command_says_why_it_cannot(user: str, said: str, monkeypatch: pytes
     monkeypatch.setattr("syncapp.jobs.sync.sides.build", build)
     account()
     person("waiting", state=State.WAITING)
-    claim(person("busy").pk, "worker", 60)
+    claim_now(person("busy").pk, "worker", 60)
     with pytest.raises(CommandError, match=said):
         call_command("sync", user)
 

@@ -8,7 +8,6 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Q
 from django.utils import timezone
 
-from syncapp.engine.lease import claim
 from syncapp.jobs import accounts, owners, sync
 from syncapp.models import Enrollment, Run, ServiceAccount
 from syncapp.startup import check_ready
@@ -47,10 +46,11 @@ class Command(BaseCommand):
     def _slices(self, enrollment: Enrollment, account: ServiceAccount, owner: str, *, full: bool) -> None:
         shown = 0
         while True:
-            lease = claim(enrollment.pk, owner, sync.LEASE_SECONDS)
+            enrollment.refresh_from_db()
+            lease = sync.take(enrollment, owner)
             if lease is None:
                 raise CommandError("A worker is syncing this user right now. Look at the overview page, or try later.")
-            served = sync.serve(lease, account, full=full and not shown)
+            served = sync.serve(lease, enrollment, account, full=full and not shown)
             if served is None:
                 raise CommandError("Another worker took over; this one has stopped.")
             shown += 1
@@ -59,7 +59,7 @@ class Command(BaseCommand):
                 return
 
     def _show(self, served: sync.Served, number: int) -> None:
-        run = Run.objects.filter(pk=served.run_id).first()
+        run = None if served.run_id is None else Run.objects.filter(pk=served.run_id).first()
         if run is None:
             self.stdout.write("Everything is in step; nothing had to be done.")
             return
