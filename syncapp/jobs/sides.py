@@ -38,11 +38,12 @@ def build(enrollment: Enrollment, account: ServiceAccount) -> list[SidesOf]:
         ),
         str(enrollment.mailbox),
     )
+    exchange = side.open_sides(ews, settings.TIME_ZONE)
     folders = {Kind.EVENT: enrollment.calendar, Kind.CONTACT: enrollment.address_book}
     return [
         SidesOf(
             kind,
-            exchange=named(side.open_side(kind, ews, settings.TIME_ZONE)),
+            exchange=named(exchange[kind]),
             nextcloud=named(NextcloudSide(kind, _dav_account(enrollment, folder), nextcloud_connections())),
         )
         for kind, folder in folders.items()

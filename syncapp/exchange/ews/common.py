@@ -6,7 +6,6 @@ import base64
 import binascii
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -14,20 +13,19 @@ from syncapp.exchange.ews import operations
 from syncapp.exchange.ews.connection import Connection
 from syncapp.exchange.ews.errors import SearchRefused
 from syncapp.exchange.ews.extended import (
-    DELETED_TOTAL,
     GLOBAL_OBJECT_ID,
     HIDDEN,
-    LAST_CHANGE,
     OWN_ID,
     OWN_UID,
     Extended,
     extended,
 )
+from syncapp.exchange.ews.landmarks import BIN, DEFAULT_FOLDER, ROOT, Landmarks, folder_id
 from syncapp.exchange.ews.markup import Markup, joined, t
 from syncapp.exchange.ews.native import Native, item_id
 from syncapp.exchange.ews.operations import ITEM_TYPE
 from syncapp.exchange.ews.properties import FOUND_PATHS, path
-from syncapp.exchange.ews.times import holdable_zone, parse_instant
+from syncapp.exchange.ews.times import holdable_zone
 from syncapp.exchange.ews.uids import global_object_id, uid_of
 from syncapp.exchange.ews.xml import Element, child, flag, local, text
 from syncapp.items import Item
@@ -55,18 +53,11 @@ from syncapp.side import (
 
 _CHANGED = "Somebody changed the item in Exchange in between."
 _GONE = "The item does not exist in Exchange any more."
-_SETTLED = timedelta(seconds=5)
-"""How old the newest change must be before times of whole seconds tell it from a next one."""
 _FIND_TERMS = 100
 _LISTING = "listing "
 """What stands before the state of a listing that has not come to its end, in the tokens that we give out."""
 
-_DEFAULT_FOLDER = {Kind.EVENT: "calendar", Kind.CONTACT: "contacts"}
 _FOLDER_CLASS = {Kind.EVENT: "IPF.Appointment", Kind.CONTACT: "IPF.Contact"}
-_ROOT, _BIN = "msgfolderroot", "deleteditems"
-
-_LOOK_PATHS = joined([LAST_CHANGE.path, DELETED_TOTAL.path, path("folder:TotalCount")])
-"""The properties that tell whether anything happened in a folder."""
 _FOLDER_PATHS = joined(
     [
         *(path(f"folder:{name}") for name in ("DisplayName", "FolderClass", "ParentFolderId", "EffectiveRights")),
@@ -87,65 +78,47 @@ class EwsSide(ABC):
     _paths: Markup
     """The properties that are read."""
 
-    def __init__(self, connection: Connection, home: str = "UTC") -> None:
+    def __init__(self, connection: Connection, home: str = "UTC", landmarks: Landmarks | None = None) -> None:
         self.connection = connection
         self.home = home
         connection.windows_zone = iana_to_windows(holdable_zone("", home)) or "UTC"
         self.request_seconds = connection.account.request_seconds
         self._known_folders: list[Folder] | None = None
-        self._distinguished: dict[str, str] = {}
-        self._looked: dict[str, Look] = {}
+        self._landmarks = landmarks or Landmarks(connection)
 
     # Folders
 
     def epoch(self) -> str:
         """A digest of the server, the mailbox and the id of the folder above all others.
 
-        The request that tells it looks at the default folder, too: the look that follows is answered from that.
+        The request that tells it looks at the default folders of both kinds, too: the look that follows is answered
+        from that.
         """
-        if not self._distinguished:
-            answers = self._get_distinguished(_LOOK_PATHS)
-            default = answers[_DEFAULT_FOLDER[self.kind]]
-            self._looked = {_folder_id(default): Look(self._look_token(default))}
-        parts = (self.connection.account.url, self.connection.mailbox.casefold(), self._folder_id(_ROOT))
+        self._landmarks.visit()
+        self._landmarks.id(DEFAULT_FOLDER[self.kind])
+        parts = (self.connection.account.url, self.connection.mailbox.casefold(), self._landmarks.id(ROOT))
         return sha256("\n".join(parts).encode()).hexdigest()[:32]
 
     def folders(self) -> list[Folder]:
         """The default folder and others of its class; none that is hidden, generated, or in the bin."""
-        default, bin_id = self._folder_id(_DEFAULT_FOLDER[self.kind]), self._folder_id(_BIN)
-        found = operations.find_folders(self.connection, operations.distinguished(_ROOT), _FOLDER_PATHS)
-        parents = {_folder_id(each): _parent_id(each) for each in found}
+        default, bin_id = self._landmarks.id(DEFAULT_FOLDER[self.kind]), self._landmarks.id(BIN)
+        found = operations.find_folders(self.connection, operations.distinguished(ROOT), _FOLDER_PATHS)
+        parents = {folder_id(each): _parent_id(each) for each in found}
         self._known_folders = [
             self._folder(each, default)
             for each in found
             # Exactly this class: generated folders have longer ones (IPF.Contact.RecipientCache, ...Birthday).
-            if (text(each, "FolderClass") == _FOLDER_CLASS[self.kind] or _folder_id(each) == default)
+            if (text(each, "FolderClass") == _FOLDER_CLASS[self.kind] or folder_id(each) == default)
             and extended(each, HIDDEN).lower() not in ("true", "1")
-            and not _is_below(_folder_id(each), bin_id, parents)
+            and not _is_below(folder_id(each), bin_id, parents)
         ]
         return list(self._known_folders)
 
     def _folder(self, element: Element, default: str) -> Folder:
         rights = child(element, "EffectiveRights")
         writable = rights is None or flag(rights, "CreateContents")
-        id = _folder_id(element)
+        id = folder_id(element)
         return Folder(id, text(element, "DisplayName"), self.kind, writable, id == default)
-
-    def _folder_id(self, name: str) -> str:
-        if not self._distinguished:
-            self._get_distinguished()
-        return self._distinguished[name]
-
-    def _get_distinguished(self, paths: Markup | None = None) -> dict[str, Element]:
-        names = (_ROOT, _BIN, _DEFAULT_FOLDER[self.kind])
-        answers = operations.get_folders(self.connection, list(map(operations.distinguished, names)), paths)
-        found: dict[str, Element] = {}
-        for name, answer in zip(names, answers, strict=True):
-            if isinstance(answer, SideError):
-                raise answer
-            found[name] = answer
-        self._distinguished = {name: _folder_id(each) for name, each in found.items()}
-        return found
 
     def look(self, folders: Collection[str]) -> Mapping[str, Look]:
         """When each folder's content last changed, and how much it has lost, in one request.
@@ -153,30 +126,7 @@ class EwsSide(ABC):
         A server that does not tell (the properties are those of MS-OXCFOLD, not of EWS) gives no token, and neither
         does a change of the last seconds: the times that come back have whole seconds.
         """
-        # For one time only: each further pass of a collect has to look for itself (rule 1).
-        looked, self._looked = self._looked, {}
-        found = {id: looked[id] for id in folders if id in looked}
-        wanted = [id for id in folders if id not in looked]
-        if not wanted:
-            return found
-        answers = operations.get_folders(self.connection, list(map(operations.folder_id, wanted)), _LOOK_PATHS)
-        for id, answer in zip(wanted, answers, strict=True):
-            if isinstance(answer, Gone):
-                continue
-            if isinstance(answer, SideError):
-                raise answer
-            found[id] = Look(self._look_token(answer))
-        return found
-
-    def _look_token(self, folder: Element) -> str | None:
-        changed = extended(folder, LAST_CHANGE)
-        deleted = extended(folder, DELETED_TOTAL)
-        try:
-            if not deleted or self.connection.server_time - parse_instant(changed) < _SETTLED:
-                return None
-        except ValueError:
-            return None
-        return f"{changed} {deleted} {text(folder, 'TotalCount')}"
+        return self._landmarks.look(folders)
 
     def changes(self, folder: str, token: str | None) -> Changes:
         """One page of SyncFolderItems; a token remembers whether it is in the middle of a listing."""
@@ -229,7 +179,7 @@ class EwsSide(ABC):
             whole=native.whole(),
             uid=self._uid(native.item),
             own_id=extended(native.item, OWN_ID),
-            in_bin=native.folder == self._folder_id(_BIN),
+            in_bin=native.folder == self._landmarks.id(BIN),
             source=native,
         )
 
@@ -257,7 +207,7 @@ class EwsSide(ABC):
         return list(found.values())
 
     def _matching(self, restriction: Markup | None) -> list[Found]:
-        folders = [each.id for each in (self._known_folders or self.folders())] + [self._folder_id(_BIN)]
+        folders = [each.id for each in (self._known_folders or self.folders())] + [self._landmarks.id(BIN)]
         elements = operations.find_items(
             self.connection, list(map(operations.folder_id, folders)), restriction, FOUND_PATHS
         )
@@ -270,7 +220,7 @@ class EwsSide(ABC):
         parent = child(element, "ParentFolderId")
         folder = "" if parent is None else parent.get("Id", "")
         own_id = extended(element, OWN_ID)
-        return Found(id, folder, change_key, self._uid(element), own_id, folder == self._folder_id(_BIN))
+        return Found(id, folder, change_key, self._uid(element), own_id, folder == self._landmarks.id(BIN))
 
     def delete(self, deletions: Sequence[Deletion]) -> list[WriteResult]:
         """Compare the revisions, then delete: DeleteItem itself has no precondition."""
@@ -396,11 +346,6 @@ class EwsSide(ABC):
         for at, answer in zip(busy, answers, strict=True):
             results[at] = answer if isinstance(answer, SideError) else Written(*item_id(answer))
         return results
-
-
-def _folder_id(element: Element) -> str:
-    found = child(element, "FolderId")
-    return "" if found is None else found.get("Id", "")
 
 
 def _parent_id(element: Element) -> str:

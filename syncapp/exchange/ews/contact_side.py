@@ -16,6 +16,7 @@ from syncapp.exchange.ews.contacts import (
     read_contact,
 )
 from syncapp.exchange.ews.extended import OWN_UID, extended
+from syncapp.exchange.ews.landmarks import BIN
 from syncapp.exchange.ews.markup import Markup
 from syncapp.exchange.ews.native import Native, item_id
 from syncapp.exchange.ews.properties import CONTACT_PATHS
@@ -26,7 +27,6 @@ from syncapp.items.values import Kind, Photo
 from syncapp.side import Creation, Gone, SideError, Update, WriteResult, Written
 
 _PHOTO = "photo"
-_BIN = "deleteditems"
 
 
 class EwsContactSide(EwsSide):
@@ -70,7 +70,7 @@ class EwsContactSide(EwsSide):
         """Moved, as Outlook does it: unlike DeleteItem, MoveItem names the id in the bin, and a contact that we did not
         create has nothing else by which to find it again."""
         some = [operations.item_id(id) for id in ids]
-        answers = operations.move_items(self.connection, some, operations.distinguished(_BIN))
+        answers = operations.move_items(self.connection, some, operations.distinguished(BIN))
         return [each if isinstance(each, SideError) else Written(*item_id(each)) for each in answers]
 
     def create(self, creations: Sequence[Creation]) -> list[WriteResult]:

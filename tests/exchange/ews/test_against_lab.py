@@ -14,7 +14,7 @@ from exchangelib.items import Contact as StrangeContact
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from syncapp.exchange.ews import common, occurrences, operations
+from syncapp.exchange.ews import landmarks, occurrences, operations
 from syncapp.exchange.ews.common import EwsSide
 from syncapp.items import Contact, Event, Item
 from syncapp.items.elements import Element, elements
@@ -134,7 +134,7 @@ def test_a_change_of_the_last_seconds_gives_no_token(contacts: EwsSide) -> None:
 def test_a_settled_folder_has_a_token_that_every_change_changes(
     contacts: EwsSide, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(common, "_SETTLED", timedelta(seconds=-5))
+    monkeypatch.setattr(landmarks, "_SETTLED", timedelta(seconds=-5))
     folder = default(contacts)
     (stored,) = create(contacts, Contact(display_name="Ada"))
     before = contacts.look([folder])[folder].token
