@@ -17,6 +17,7 @@ from syncapp.engine.resolve import check, end_deletion, search
 from syncapp.engine.work import Work, title_of
 from syncapp.items.fingerprint import Base
 from syncapp.models import History, Hold, Link, Sent
+from syncapp.models.rows import Row, insert
 from syncapp.side import (
     AlreadyThere,
     ChangedMeanwhile,
@@ -296,7 +297,7 @@ def create(work: Work, name: SideName, jobs: Sequence[Creating]) -> None:
     if not jobs:
         return
     with work.commit():
-        Sent.objects.bulk_create(_sent(work, name, job) for job in jobs)
+        insert(Sent, [_sent(work, name, job) for job in jobs])
         for job in jobs:
             job.case.intent = intents.Create(name, job.nonce, job.creation.uid)
             job.case.side(name.other).take_revision(job.case.objects[name.other].revision)
@@ -319,26 +320,27 @@ def create(work: Work, name: SideName, jobs: Sequence[Creating]) -> None:
                 job.case.intent = None
             else:
                 _not_written(work, name, job.case, result)
-        linked = [job.nonce for job in jobs if job.case.link.pk in done]
-        Sent.objects.filter(enrollment_id=work.enrollment_id, nonce__in=linked).update(linked=True)
+        linked = [job for job in jobs if job.case.link.pk in done]
+        keys, nonces = [job.case.key for job in linked], [job.nonce for job in linked]
+        Sent.objects.filter(key__in=keys, nonce__in=nonces).update(linked=True)
         Hold.objects.filter(link__in=list(done)).delete()
         Link.objects.put([job.case.link for job in jobs])
     _read_back(work, name, done, final, created=True)
     _raise_first(results)
 
 
-def _sent(work: Work, name: SideName, job: Creating) -> Sent:
-    return Sent(
-        enrollment_id=work.enrollment_id,
-        side=name,
-        key=job.case.key,
-        nonce=job.nonce,
-        hashes=Base(job.target).pack(),
-        source=Base(job.source).pack(),
-        whole=job.case.whole(name.other),
-        steps=[path.hex() for path in sorted(job.steps)],
-        at=work.journal.at,
-    )
+def _sent(work: Work, name: SideName, job: Creating) -> Row:
+    return {
+        "enrollment_id": work.enrollment_id,
+        "side": name,
+        "key": job.case.key,
+        "nonce": job.nonce,
+        "hashes": Base(job.target).pack(),
+        "source": Base(job.source).pack(),
+        "whole": job.case.whole(name.other),
+        "steps": [path.hex() for path in sorted(job.steps)],
+        "at": work.journal.at,
+    }
 
 
 def _created(work: Work, name: SideName, job: Creating, result: Written) -> None:

@@ -240,14 +240,23 @@ class _Folder:
         """Ids never seen become half-links. What comes back together with a lost token was restored by nobody."""
         first = self.listed is not None and self.pairing.first_contact
         buried = self._buried(ids) if self.lost_token else set()
-        links = []
+        name = self.name
+        rows = []
         for id in ids:
-            link = Link(enrollment_id=self.work.enrollment_id, kind=self.work.kind, dirty=1, initial=first)
-            side = link.side(self.name)
-            side.id, side.pairing_id = id, self.pairing.pk
-            link.returned = side.digest in buried
-            links.append(link)
-        insert(links)
+            key = digest(id)
+            rows.append(
+                {
+                    "enrollment_id": self.work.enrollment_id,
+                    "kind": self.work.kind,
+                    "dirty": 1,
+                    "initial": first,
+                    "returned": key in buried,
+                    f"{name}_id_text": id,
+                    f"{name}_digest": key,
+                    f"{name}_pairing_id": self.pairing.pk,
+                }
+            )
+        insert(Link, rows)
 
     def _buried(self, ids: Sequence[str]) -> set[bytes | None]:
         column = f"{self.name}_digest"

@@ -13,7 +13,7 @@ from django.db.models import F
 from syncapp.engine.clock import Clock
 from syncapp.items.elements import Element
 from syncapp.models import Link, Problem, Run, RunLine
-from syncapp.models.rows import insert
+from syncapp.models.rows import Row, insert
 from syncapp.side import SideName
 
 COUNTS = ("created", "updated", "deleted", "adopted", "held", "failed")
@@ -27,7 +27,7 @@ class Journal:
     clock: Clock
     counts: Counter[str] = field(default_factory=Counter)
     _at: datetime | None = None
-    _lines: list[RunLine] = field(default_factory=list)
+    _lines: list[Row] = field(default_factory=list)
     _new: Counter[str] = field(default_factory=Counter)
 
     @contextmanager
@@ -58,23 +58,23 @@ class Journal:
     ) -> None:
         """Add a line; ``count`` names the number of the run that it adds to. Codes and names of fields, no content."""
         fields = " ".join(sorted({each[0] for each in elements}))
-        line = RunLine(
-            run=self.run,
-            at=self.at,
-            code=code,
-            side=side or "",
-            link_id=link.pk if link else None,
-            fields=fields,
-            note=note,
+        self._lines.append(
+            {
+                "run_id": self.run.pk,
+                "at": self.at,
+                "code": code,
+                "side": side or "",
+                "link_id": link.pk if link else None,
+                "fields": fields,
+                "note": note,
+            }
         )
-        self._lines.append(line)
         if count:
             self._new[count] += 1
 
     def flush(self) -> None:
         """Write what was noted; called at the end of a transaction."""
-        if self._lines:
-            insert(self._lines)
+        insert(RunLine, self._lines)
         if self._new:
             Run.objects.filter(pk=self.run.pk).update(**{name: F(name) + value for name, value in self._new.items()})
 

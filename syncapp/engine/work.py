@@ -22,7 +22,7 @@ from syncapp.models import Enrollment, Link, Pairing
 from syncapp.models.link import LinkSide
 from syncapp.side import Found, Object, Side, SideName, SidesOf
 
-BATCH = 50
+BATCH = 100
 """Items per commit and per request."""
 
 _CACHED_OBJECTS = 2000

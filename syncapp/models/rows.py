@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -11,34 +11,53 @@ from django.db import connection, models
 # Texts, numbers and bytes are what every driver takes as they are.
 _ADAPTED = (models.DateTimeField, models.JSONField)
 
+Row = Mapping[str, Any]
+"""Values by the names of attributes, as ``link_id``; columns that are left out take their defaults."""
 
-def insert(objects: Sequence[models.Model]) -> None:
-    """Insert rows of one model whose keys nobody needs back. Raises IntegrityError."""
-    if not objects:
+
+def insert(model: type[models.Model], rows: Sequence[Row]) -> None:
+    """Insert rows whose keys nobody needs back. Raises IntegrityError."""
+    if not rows:
         return
-    meta = objects[0]._meta
-    fields = [each for each in meta.concrete_fields if not each.primary_key]
+    fields = [each for each in model._meta.concrete_fields if not each.primary_key]
     quote = connection.ops.quote_name
     columns = ", ".join(quote(str(each.column)) for each in fields)
     places = ", ".join("%s" for _ in fields)
-    values = values_of(fields)
     with connection.cursor() as cursor:
         cursor.executemany(
-            f"INSERT INTO {quote(meta.db_table)} ({columns}) VALUES ({places})",  # noqa: S608
-            [values(each) for each in objects],
+            f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES ({places})",  # noqa: S608
+            _with_defaults(fields, rows),
         )
+
+
+def _with_defaults(fields: Sequence[models.Field[Any, Any]], rows: Sequence[Row]) -> list[list[Any]]:
+    names = [each.attname for each in fields]
+    defaults = [(name, each.get_default()) for name, each in zip(names, fields, strict=True)]
+    own = [each for each in fields if callable(each.default)]
+    adapt = _adapter(fields)
+    complete: list[list[Any]] = []
+    for row in rows:
+        if own:
+            row = {each.attname: each.get_default() for each in own} | dict(row)
+        complete.append(adapt([row.get(name, default) for name, default in defaults]))
+    return complete
 
 
 def values_of(fields: Sequence[models.Field[Any, Any]]) -> Callable[[models.Model], list[Any]]:
     """What gives the values of two or more ``fields`` of an object as the database takes them."""
     plain = attrgetter(*(each.attname for each in fields))
+    adapt = _adapter(fields)
+    return lambda of: adapt(list(plain(of)))
+
+
+def _adapter(fields: Sequence[models.Field[Any, Any]]) -> Callable[[list[Any]], list[Any]]:
+    """What turns the values of ``fields``, in their order, into what the database takes; in place."""
     adapted = [(at, each) for at, each in enumerate(fields) if isinstance(each, _ADAPTED)]
 
-    def values(of: models.Model) -> list[Any]:
-        row = list(plain(of))
+    def adapt(row: list[Any]) -> list[Any]:
         for at, field in adapted:
             if row[at] is not None:
                 row[at] = field.get_db_prep_save(row[at], connection)
         return row
 
-    return values
+    return adapt
