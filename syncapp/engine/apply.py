@@ -323,8 +323,12 @@ def create(work: Work, name: SideName, jobs: Sequence[Creating]) -> None:
         linked = [job for job in jobs if job.case.link.pk in done]
         keys, nonces = [job.case.key for job in linked], [job.nonce for job in linked]
         Sent.objects.filter(key__in=keys, nonce__in=nonces).update(linked=True)
-        Hold.objects.filter(link__in=list(done)).delete()
+        if work.has_holds:
+            Hold.objects.filter(link__in=list(done)).delete()
+        settled = [case for pk, case in done.items() if pk in final and case.intent is None and case.side(name).whole]
+        work.journal.well(case.link for case in settled)
         Link.objects.put([job.case.link for job in jobs])
+        Link.objects.clean((case.link.pk, case.dirty) for case in settled)
     _read_back(work, name, done, final, created=True)
     _raise_first(results)
 
@@ -353,6 +357,9 @@ def _created(work: Work, name: SideName, job: Creating, result: Written) -> None
     case.take(name.other, {path: value for path, value in job.source.items() if path not in skipped})
     link.pairing_id, link.fresh_uid, link.initial, link.content = job.pairing_id, False, False, None
     _answered(case, name, result, frozenset(), frozenset(job.target) if job.steps else None)
+    if result.whole is not None and _complete(result):
+        # The answer says what a read would say: the base is what was sent, and there is nothing to read back.
+        case.intent, there.whole, link.prefer = None, work.content_digest(result.whole), ""
     work.journal.note("created", link, name, count="created")
     _unwritten(work, name, case, result)
 

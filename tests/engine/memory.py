@@ -136,8 +136,11 @@ class MemorySide:
     def _create(self, creation: Creation, call: Call) -> Written:
         self._check(creation.item)
         item, steps = self._apart(self.server.held(self.project(creation.item)))
-        stored = Stored("", creation.folder, "", item, creation.uid, creation.own_id)
-        return self._finish(self.server.insert(stored), creation.item, steps, call)
+        stored = self.server.insert(Stored("", creation.folder, "", item, creation.uid, creation.own_id))
+        written = self._finish(stored, creation.item, steps, call)
+        # Nextcloud's ETag tells that an object was stored as it was sent (docs/server-behaviour.md#section-3-2).
+        proven = self.name is SideName.NEXTCLOUD and written.revision and stored.item == self.project(creation.item)
+        return replace(written, whole=stored.content) if proven else written
 
     def _update(self, update: Update, call: Call) -> Written:
         self._check(update.item)
