@@ -17,7 +17,7 @@ from syncapp.engine import intents
 from syncapp.engine.look import unmoved
 from syncapp.engine.work import Work
 from syncapp.models import Link, Pairing, Problem, Tomb
-from syncapp.models.link import own_id
+from syncapp.models.link import new_key, own_id
 from syncapp.models.pairing import digest
 from syncapp.models.rows import insert
 from syncapp.side import Change, Changes, Gone, Look, Object, Side, SideName, TokenLost
@@ -248,6 +248,7 @@ class _Folder:
                 {
                     "enrollment_id": self.work.enrollment_id,
                     "kind": self.work.kind,
+                    "key": new_key(),
                     "dirty": 1,
                     "initial": first,
                     "returned": key in buried,

@@ -64,14 +64,15 @@ def _survey(work: Work, name: SideName, batch: Sequence[Link]) -> None:
             broken.append((link, found))
         else:
             gone.append(link)
-    with work.commit():
-        note_created_and_gone(work, name, [link.side(name).id for link in gone])
-        Link.objects.filter(pk__in=[link.pk for link in gone]).delete()
-        for link, problem in broken:
-            link.attempts += 1
-            link.not_before = work.retry_at(link.attempts + 4)
-            work.journal.fail(link, "unreadable", str(problem), label=link.side(name).id, side=name)
-        Link.objects.put([link for link, _ in broken])
+    if gone or broken:
+        with work.commit():
+            note_created_and_gone(work, name, [link.side(name).id for link in gone])
+            Link.objects.filter(pk__in=[link.pk for link in gone]).delete()
+            for link, problem in broken:
+                link.attempts += 1
+                link.not_before = work.retry_at(link.attempts + 4)
+                work.journal.fail(link, "unreadable", str(problem), label=link.side(name).id, side=name)
+            Link.objects.put([link for link, _ in broken])
     known = [link for link in batch if link.pk in objects]
     ended = _recognise(work, name, known, objects)
     # Last: what was described is not looked at again.
@@ -117,6 +118,8 @@ def _recognise(work: Work, name: SideName, batch: Sequence[Link], objects: Mappi
     """Relink what is not new and remove late copies; the half-links that ended, or should have."""
     own = {link.pk: parsed for link in batch if (parsed := parse_own_id(objects[link.pk].own_id))}
     candidates = _candidates(work, name, batch, own) + _unchanged(work, name, batch, own, objects)
+    if not candidates and not own:
+        return set()
     held = [each.link.side(name).id for each in candidates if each.link.side(name).id]
     alive = {
         id: found

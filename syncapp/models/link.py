@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterable, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from django.db import connection, models
@@ -161,10 +162,8 @@ class LinkManager(models.Manager["Link"]):
         """
         if not links:
             return
-        fields = [each for each in Link._meta.concrete_fields if each.name not in _FIXED]
-        names = {each.attname for each in fields}
-        changed = _UPDATED_APART.union(*(link.changed_since_stored() for link in links)) & names
-        written = [each for each in fields if each.attname in changed]
+        changed = _UPDATED_APART.union(*(link.changed_since_stored() for link in links))
+        written = [each for each in Link._meta.concrete_fields if each.attname in changed]
         quote = connection.ops.quote_name
         columns = ", ".join(f"{quote(str(each.column))} = %s" for each in written)
         statement = f"UPDATE {quote(Link._meta.db_table)} SET {columns} WHERE {quote('id')} = %s"  # noqa: S608
@@ -276,19 +275,20 @@ class Link(models.Model):
 
     @classmethod
     def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **modes: Any) -> Link:
-        """A stored link, which knows what of it was stored."""
+        """A stored link; one that was loaded with all columns knows what of it was stored."""
         link = super().from_db(db, field_names, values, **modes)
-        link.note_stored()
+        if len(values) == len(cls._meta.concrete_fields):
+            link.note_stored()
         return link
 
     def note_stored(self) -> None:
         """What the columns hold now is what is stored."""
-        vars(self)[_STORED] = {name: value for name, value in vars(self).items() if name[0] != "_"}
+        vars(self)[_STORED] = _values_of(self)
 
     def changed_since_stored(self) -> set[str]:
         """The attributes of columns that hold something else than what was last stored, as far as we know."""
-        stored = vars(self).get(_STORED, {})
-        return {name for name, value in vars(self).items() if name[0] != "_" and stored.get(name, self) != value}
+        stored, now = vars(self)[_STORED], _values_of(self)
+        return {name for name, old, new in zip(_WRITTEN, stored, now, strict=True) if old != new}
 
     def side(self, name: SideName) -> LinkSide:
         """The columns of one side."""
@@ -317,3 +317,7 @@ class Link(models.Model):
     def mark(self, **values: Any) -> None:
         """Count one more thing that happened to this link (rule 20)."""
         Link.objects.filter(pk=self.pk).update(dirty=models.F("dirty") + 1, **values)
+
+
+_WRITTEN = tuple(each.attname for each in Link._meta.concrete_fields if each.name not in _FIXED)
+_values_of = attrgetter(*_WRITTEN)

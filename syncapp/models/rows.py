@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
@@ -31,15 +32,13 @@ def insert(model: type[models.Model], rows: Sequence[Row]) -> None:
 
 
 def _with_defaults(fields: Sequence[models.Field[Any, Any]], rows: Sequence[Row]) -> list[list[Any]]:
-    names = [each.attname for each in fields]
-    defaults = [(name, each.get_default()) for name, each in zip(names, fields, strict=True)]
-    own = [each for each in fields if callable(each.default)]
+    defaults = [(each.attname, each.get_default()) for each in fields]
+    made = [each for each in fields if callable(each.default)]
     adapt = _adapter(fields)
     complete: list[list[Any]] = []
     for row in rows:
-        if own:
-            row = {each.attname: each.get_default() for each in own} | dict(row)
-        complete.append(adapt([row.get(name, default) for name, default in defaults]))
+        own = {each.attname: each.get_default() for each in made if each.attname not in row}
+        complete.append(adapt([own.get(name, default) if name not in row else row[name] for name, default in defaults]))
     return complete
 
 
@@ -53,11 +52,16 @@ def values_of(fields: Sequence[models.Field[Any, Any]]) -> Callable[[models.Mode
 def _adapter(fields: Sequence[models.Field[Any, Any]]) -> Callable[[list[Any]], list[Any]]:
     """What turns the values of ``fields``, in their order, into what the database takes; in place."""
     adapted = [(at, each) for at, each in enumerate(fields) if isinstance(each, _ADAPTED)]
+    times: dict[datetime, Any] = {}
 
     def adapt(row: list[Any]) -> list[Any]:
         for at, field in adapted:
-            if row[at] is not None:
-                row[at] = field.get_db_prep_save(row[at], connection)
+            value = row[at]
+            if isinstance(value, datetime):
+                # Rows that are written together mostly have one time in common.
+                row[at] = times[value] = times.get(value) or field.get_db_prep_save(value, connection)
+            elif value is not None:
+                row[at] = field.get_db_prep_save(value, connection)
         return row
 
     return adapt
