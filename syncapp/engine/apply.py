@@ -1,41 +1,26 @@
 """Apply: every write is three commits (rule 7): the intent and the history; the answer; what a read says became of it.
 
-All functions here take a batch for one side. No request is made inside a transaction.
+A batch makes these commits once, for updates and creates of both sides together, and both sides are written at the same
+time. No request is made inside a transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
 from syncapp.engine import intents
+from syncapp.engine.answers import OF_ONE_ITEM, complete, not_written, of_more
 from syncapp.engine.case import Case
 from syncapp.engine.decide import Decision, Delta, Write, moved
-from syncapp.engine.keeping import bury, keep_history
-from syncapp.engine.match import free_id
-from syncapp.engine.resolve import check, end_deletion, search
+from syncapp.engine.keeping import keep_history
+from syncapp.engine.resolve import check
 from syncapp.engine.work import Work, title_of
 from syncapp.items.fingerprint import Base
 from syncapp.models import History, Hold, Link, Sent
 from syncapp.models.rows import Row, insert
-from syncapp.side import (
-    AlreadyThere,
-    ChangedMeanwhile,
-    Creation,
-    Deletion,
-    Gone,
-    Object,
-    Refused,
-    SideError,
-    SideName,
-    Unreadable,
-    Update,
-    WriteResult,
-    Written,
-)
-
-_OF_ONE_ITEM = (Refused, Unreadable, AlreadyThere)
-_DECIDE_AGAIN = (ChangedMeanwhile, Gone)
+from syncapp.side import AlreadyThere, Creation, Object, Side, SideError, SideName, Update, WriteResult, Written
 
 
 def settle(work: Work, cases: Sequence[Case]) -> None:
@@ -63,7 +48,7 @@ def put_off(work: Work, cases: Sequence[Case]) -> None:
         work.park(case.link)
 
 
-# Updates -------------------------------------------------------------------------------------------------------------
+# What is to be written -----------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -75,28 +60,92 @@ class Updating:
     write: Write
 
 
-def update(work: Work, name: SideName, jobs: Sequence[Updating]) -> None:
-    """Change objects. Raises what concerns more than an item, after everything that is known was stored."""
-    if not jobs:
+@dataclass
+class Creating:
+    """A case whose item is to be created on one side: what is sent, and the bases that this will make."""
+
+    case: Case
+    creation: Creation
+    nonce: bytes
+    pairing_id: int
+    target: Mapping[bytes, bytes]
+    source: Mapping[bytes, bytes]
+    steps: frozenset[bytes]
+
+
+@dataclass
+class Writes:
+    """What one side is to be told, and its answers: a result per item as far as they are known.
+
+    ``error`` is what ended the requests early, or what an answer says that concerns more than its item. What was not
+    sent any more because of it has no results.
+    """
+
+    name: SideName
+    updates: Sequence[Updating] = ()
+    creates: Sequence[Creating] = ()
+    updated: Sequence[WriteResult] | None = None
+    created: Sequence[WriteResult] | None = None
+    error: SideError | None = None
+    creates_begun: bool = False
+
+    @property
+    def cases(self) -> list[Case]:
+        """All cases that are written."""
+        return [*(update.case for update in self.updates), *(create.case for create in self.creates)]
+
+    def send(self, side: Side) -> None:
+        """Make the requests. Runs in a thread of its own: no models here, and no case is touched."""
+        try:
+            if self.updates:
+                jobs = [Update(job.case.objects[self.name], job.write.item, job.write.changed) for job in self.updates]
+                self.updated = side.update(jobs)
+                self.error = of_more(self.updated)
+            if self.creates and self.error is None:
+                self.creates_begun = True
+                self.created = side.create([job.creation for job in self.creates])
+                self.error = of_more(self.created)
+        except SideError as error:
+            self.error = error
+
+
+# The three commits ---------------------------------------------------------------------------------------------------
+
+
+def write(work: Work, sides: Sequence[Writes]) -> None:
+    """Change and create objects. Raises what concerns more than an item, after everything that is known was stored."""
+    sides = [each for each in sides if each.cases]
+    if not sides:
         return
     with work.commit():
-        for job in jobs:
-            _begin_update(work, name, job)
-        Link.objects.put([job.case.link for job in jobs])
-    side = work.side(name)
-    work.before_write(name, len(jobs))
-    results = side.update([Update(job.case.objects[name], job.write.item, job.write.changed) for job in jobs])
-    done: list[Updating] = []
+        for each in sides:
+            _begin(work, each)
+    for each in sides:
+        work.before_write(each.name, len(each.cases))
+    work.at_once([partial(each.send, work.side(each.name)) for each in sides])
+    answers = [_Answers(work, each) for each in sides]
     with work.commit():
-        for job, result in zip(jobs, results, strict=True):
-            if isinstance(result, Written):
-                _updated(work, name, job, result)
-                done.append(job)
-            else:
-                _not_written(work, name, job.case, result)
-        Link.objects.put([job.case.link for job in jobs])
-    _read_back(work, name, {job.case.link.pk: job.case for job in done}, _final(name, done, results, jobs))
-    _raise_first(results)
+        for answer in answers:
+            answer.take()
+    reading = [answer for answer in answers if answer.to_read]
+    work.at_once([answer.read for answer in reading])
+    if reading:
+        with work.commit():
+            for answer in reading:
+                answer.refine()
+    for answer in answers:
+        answer.raise_first()
+
+
+def _begin(work: Work, writes: Writes) -> None:
+    name = writes.name
+    for job in writes.updates:
+        _begin_update(work, name, job)
+    insert(Sent, [_sent(work, name, job) for job in writes.creates])
+    for create in writes.creates:
+        create.case.intent = intents.Create(name, create.nonce, create.creation.uid)
+        create.case.side(name.other).take_revision(create.case.objects[name.other].revision)
+    Link.objects.put([case.link for case in writes.cases])
 
 
 def _begin_update(work: Work, name: SideName, job: Updating) -> None:
@@ -107,6 +156,127 @@ def _begin_update(work: Work, name: SideName, job: Updating) -> None:
     keep_history(
         work, case.key, name, [case.objects[name]], History.Reason.OVERWRITTEN, job.decision.conflicts & write.changed
     )
+
+
+def _sent(work: Work, name: SideName, job: Creating) -> Row:
+    return {
+        "enrollment_id": work.enrollment_id,
+        "side": name,
+        "key": job.case.key,
+        "nonce": job.nonce,
+        "hashes": Base(job.target).pack(),
+        "source": Base(job.source).pack(),
+        "whole": job.case.whole(name.other),
+        "steps": [path.hex() for path in sorted(job.steps)],
+        "at": work.journal.at,
+    }
+
+
+@dataclass
+class _Answers:
+    """The answers of one side: the second commit takes them, the third what a read says of the written objects."""
+
+    work: Work
+    writes: Writes
+    to_read: list[Case] = field(default_factory=list)
+    final: set[int] = field(default_factory=set)
+    made: set[int] = field(default_factory=set)
+    found: Mapping[str, Object | SideError] = field(default_factory=dict)
+    read_error: SideError | None = None
+
+    @property
+    def name(self) -> SideName:
+        return self.writes.name
+
+    def take(self) -> None:
+        """Commit what is known: after an error, the intents of what may have been done stay."""
+        for job, result in zip(self.writes.updates, self.writes.updated or (), strict=self.writes.updated is not None):
+            self._take_update(job, result)
+        if self.writes.created is not None:
+            self._take_creates(self.writes.created)
+        elif not self.writes.creates_begun:
+            for create in self.writes.creates:
+                create.case.intent = None
+        cases = self.writes.cases
+        self.to_read = [case for case in cases if isinstance(case.intent, intents.Check)]
+        settled = [case for case in cases if case.link.pk in self.final and case.intent is None]
+        settled = [case for case in settled if case.side(self.name).whole is not None]
+        self.work.journal.well(case.link for case in settled)
+        Link.objects.put([case.link for case in cases])
+        Link.objects.clean((case.link.pk, case.dirty) for case in settled)
+
+    def _take_update(self, job: Updating, result: WriteResult) -> None:
+        if not isinstance(result, Written):
+            not_written(self.work, self.name, job.case, result)
+            return
+        _updated(self.work, self.name, job, result)
+        if complete(result) and set(job.decision.writes) == {self.name}:
+            self.final.add(job.case.link.pk)
+
+    def _take_creates(self, results: Sequence[WriteResult]) -> None:
+        linked: list[Creating] = []
+        for job, result in zip(self.writes.creates, results, strict=True):
+            if isinstance(result, Written):
+                _created(self.work, self.name, job, result)
+                linked.append(job)
+                if complete(result):
+                    self.final.add(job.case.link.pk)
+            elif isinstance(result, AlreadyThere):
+                # Found by the next search, or nobody can say where it is: then another UID is chosen.
+                job.case.link.fresh_uid = job.case.link.attempts > 1
+                job.case.intent = None
+            else:
+                not_written(self.work, self.name, job.case, result)
+        self.made = {job.case.link.pk for job in linked}
+        keys, nonces = [job.case.key for job in linked], [job.nonce for job in linked]
+        Sent.objects.filter(key__in=keys, nonce__in=nonces).update(linked=True)
+        if self.work.has_holds:
+            Hold.objects.filter(link__in=self.made).delete()
+
+    def read(self) -> None:
+        """Read what was written. Runs in a thread of its own, as ``Writes.send``."""
+        try:
+            self.found = self.work.side(self.name).read([case.side(self.name).id for case in self.to_read])
+        except SideError as error:
+            self.read_error = error
+
+    def refine(self) -> None:
+        """What the side made of what it was given becomes the base, if the read speaks of our write (rule 8)."""
+        if self.read_error is not None:
+            return
+        clean: list[tuple[int, int]] = []
+        for case in self.to_read:
+            if self._refined(case) and case.link.pk in self.final and case.side(self.name).whole is not None:
+                # Without a whole, something on this side waits to travel.
+                case.link.prefer = ""
+                self.work.journal.well([case.link])
+                clean.append((case.link.pk, case.dirty))
+        Link.objects.put([case.link for case in self.to_read])
+        Link.objects.clean(clean)
+
+    def _refined(self, case: Case) -> bool:
+        name, intent = self.name, case.intent
+        assert isinstance(intent, intents.Check)
+        side = case.side(name)
+        sent, found = bytes(side.base or b""), self.found.get(side.id)
+        case.objects.pop(name, None)
+        if isinstance(found, Object) and self.work.lives(name, found):
+            case.objects[name] = found
+            side.uid = found.uid or side.uid
+        speaks = check(case, intent)
+        if speaks and case.link.pk in self.made & self.final and side.base != sent and side.whole is not None:
+            # What a server made of a new object is how a late copy of it will look (rule 11).
+            Sent.objects.filter(key=case.key, nonce=side.nonce).update(hashes=side.base)
+        return speaks
+
+    def raise_first(self) -> None:
+        """Raise what concerns more than one item."""
+        error = self.writes.error or self.read_error
+        if error is not None:
+            raise error
+
+
+# What an answer means for its link -----------------------------------------------------------------------------------
 
 
 def _updated(work: Work, name: SideName, job: Updating, result: Written) -> None:
@@ -130,9 +300,26 @@ def _open(case: Case, name: SideName, write: Write) -> frozenset[bytes]:
     return frozenset(changed - write.target.keys())
 
 
-def _advance(case: Case, name: SideName, delta: Delta, skipped: set[bytes]) -> None:
+def _advance(case: Case, name: SideName, delta: Delta, skipped: Collection[bytes]) -> None:
     base = moved(case.base(name), {path: value for path, value in delta.items() if path not in skipped})
     case.take(name, base)
+
+
+def _created(work: Work, name: SideName, job: Creating, result: Written) -> None:
+    case, link = job.case, job.case.link
+    skipped = {work.prints(case.key).path(each) for each in result.unwritten}
+    there = case.side(name)
+    there.id, there.uid, there.nonce, there.pairing_id = result.id, job.creation.uid, job.nonce, job.pairing_id
+    there.missing, there.lost, there.earlier, there.revision = None, False, b"", ""
+    there.base = Base({path: value for path, value in job.target.items() if path not in skipped}).pack()
+    case.take(name.other, {path: value for path, value in job.source.items() if path not in skipped})
+    link.pairing_id, link.fresh_uid, link.initial, link.content = job.pairing_id, False, False, None
+    _answered(case, name, result, frozenset(), frozenset(job.target) if job.steps else None)
+    if result.whole is not None and complete(result):
+        # The answer says what a read would say: the base is what was sent, and there is nothing to read back.
+        case.intent, there.whole, link.prefer = None, work.content_digest(result.whole), ""
+    work.journal.note("created", link, name, count="created")
+    _unwritten(work, name, case, result)
 
 
 def _answered(
@@ -155,264 +342,6 @@ def _unwritten(work: Work, name: SideName, case: Case, result: Written) -> None:
     """A step failed after the object was written: it is finished in the same direction, later."""
     if result.problem is not None:
         item = next(iter(case.objects.values())).item
-        if isinstance(result.problem, _OF_ONE_ITEM):
+        if isinstance(result.problem, OF_ONE_ITEM):
             work.journal.fail(case.link, "unwritten", str(result.problem), label=title_of(item), side=name)
         case.link.not_before = work.retry_at(case.link.attempts + 1)
-
-
-def _final(
-    name: SideName, done: Sequence[Updating], results: Sequence[WriteResult], jobs: Sequence[Updating]
-) -> set[int]:
-    """The links with which nothing remains to be done once their write was read back."""
-    whole = {job.case.link.pk for job, each in zip(jobs, results, strict=True) if _complete(each)}
-    return {job.case.link.pk for job in done if job.case.link.pk in whole and set(job.decision.writes) == {name}}
-
-
-def _complete(result: WriteResult) -> bool:
-    return isinstance(result, Written) and result.problem is None and not result.unwritten
-
-
-def _read_back(
-    work: Work, name: SideName, written: Mapping[int, Case], final: set[int], *, created: bool = False
-) -> None:
-    """The third commit: what the side made of what it was given becomes the base, if the read speaks of our write."""
-    cases = [case for case in written.values() if isinstance(case.intent, intents.Check)]
-    if not cases:
-        return
-    read = work.side(name).read([case.side(name).id for case in cases])
-    clean: list[tuple[int, int]] = []
-    with work.commit():
-        for case in cases:
-            intent, before = case.intent, bytes(case.side(name).base or b"")
-            assert isinstance(intent, intents.Check)
-            found = read.get(case.side(name).id)
-            case.objects.pop(name, None)
-            if isinstance(found, Object) and work.lives(name, found):
-                case.objects[name] = found
-                case.side(name).uid = found.uid or case.side(name).uid
-            # Without a whole, something on this side waits to travel.
-            if check(case, intent) and case.link.pk in final and case.side(name).whole is not None:
-                case.link.prefer = ""
-                work.journal.well([case.link])
-                clean.append((case.link.pk, case.dirty))
-                if created:
-                    _remember_made(case, name, before)
-        Link.objects.put([case.link for case in cases])
-        Link.objects.clean(clean)
-
-
-def _remember_made(case: Case, name: SideName, sent: bytes) -> None:
-    """What a server made of a new object is how a late copy of it will look (rule 11)."""
-    side = case.side(name)
-    if side.base != sent:
-        Sent.objects.filter(key=case.key, nonce=side.nonce).update(hashes=side.base)
-
-
-def _not_written(work: Work, name: SideName, case: Case, result: SideError) -> None:
-    if isinstance(result, _OF_ONE_ITEM):
-        case.intent = None
-        item = next(iter(case.objects.values())).item
-        code = "refused" if isinstance(result, Refused) else "not-possible"
-        work.journal.fail(case.link, code, str(result), label=title_of(item), side=name)
-        case.link.not_before = work.retry_at(case.link.attempts + 4)
-    elif isinstance(result, _DECIDE_AGAIN):
-        case.intent = None
-        work.journal.note("changed-meanwhile", case.link, name)
-
-
-def _raise_first(results: Sequence[WriteResult]) -> None:
-    """What concerns more than one item is for the caller. The intents of such items stay: they may have been done."""
-    for result in results:
-        if isinstance(result, SideError) and not isinstance(result, (*_OF_ONE_ITEM, *_DECIDE_AGAIN)):
-            raise result
-
-
-# Moves and restores --------------------------------------------------------------------------------------------------
-
-
-def move(work: Work, name: SideName, case: Case, pairing_id: int) -> None:
-    """Put an object into the folder of a pairing, where it stands across already."""
-    folder = work.pairings[pairing_id].folder(name)
-    with work.commit():
-        case.intent = intents.Move(name)
-        Link.objects.put([case.link])
-    side, found = work.side(name), case.objects[name]
-    work.before_write(name)
-    _relocate(work, name, case, pairing_id, lambda: side.move(found.id, found.revision, folder), "moved")
-
-
-def restore(work: Work, name: SideName, case: Case, id: str, pairing_id: int) -> None:
-    """Take an object out of the bin instead of creating it again; what stands across is then written over it."""
-    folder = work.pairings[pairing_id].folder(name)
-    with work.commit():
-        case.intent = intents.Move(name)
-        case.link.prefer = name.other.value
-        Link.objects.put([case.link])
-    side = work.side(name)
-    work.before_write(name)
-    _relocate(work, name, case, pairing_id, lambda: side.restore(id, folder), "restored")
-
-
-def _relocate(
-    work: Work, name: SideName, case: Case, pairing_id: int, request: Callable[[], Written], code: str
-) -> None:
-    try:
-        result: WriteResult = request()
-    except (*_OF_ONE_ITEM, *_DECIDE_AGAIN) as problem:
-        result = problem
-    with work.commit():
-        case.intent = None
-        if isinstance(result, Written):
-            side = case.side(name)
-            free_id(work, case.link, name, result.id)
-            side.id, side.pairing_id, side.missing, side.lost = result.id, pairing_id, None, False
-            if result.revision:
-                side.take_revision(result.revision)
-            case.link.pairing_id = pairing_id
-            case.worked()
-            work.journal.note(code, case.link, name, count="updated")
-        else:
-            _not_written(work, name, case, result)
-        Link.objects.put([case.link])
-
-
-# Creates -------------------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Creating:
-    """A case whose item is to be created on one side: what is sent, and the bases that this will make."""
-
-    case: Case
-    creation: Creation
-    nonce: bytes
-    pairing_id: int
-    target: Mapping[bytes, bytes]
-    source: Mapping[bytes, bytes]
-    steps: frozenset[bytes]
-
-
-def create(work: Work, name: SideName, jobs: Sequence[Creating]) -> None:
-    """Create objects that a search did not find. Raises like ``update``."""
-    if not jobs:
-        return
-    with work.commit():
-        insert(Sent, [_sent(work, name, job) for job in jobs])
-        for job in jobs:
-            job.case.intent = intents.Create(name, job.nonce, job.creation.uid)
-            job.case.side(name.other).take_revision(job.case.objects[name.other].revision)
-        Link.objects.put([job.case.link for job in jobs])
-    side = work.side(name)
-    work.before_write(name, len(jobs))
-    results = side.create([job.creation for job in jobs])
-    done: dict[int, Case] = {}
-    final: set[int] = set()
-    with work.commit():
-        for job, result in zip(jobs, results, strict=True):
-            if isinstance(result, Written):
-                _created(work, name, job, result)
-                done[job.case.link.pk] = job.case
-                if _complete(result):
-                    final.add(job.case.link.pk)
-            elif isinstance(result, AlreadyThere):
-                # Found by the next search, or nobody can say where it is: then another UID is chosen.
-                job.case.link.fresh_uid = job.case.link.attempts > 1
-                job.case.intent = None
-            else:
-                _not_written(work, name, job.case, result)
-        linked = [job for job in jobs if job.case.link.pk in done]
-        keys, nonces = [job.case.key for job in linked], [job.nonce for job in linked]
-        Sent.objects.filter(key__in=keys, nonce__in=nonces).update(linked=True)
-        if work.has_holds:
-            Hold.objects.filter(link__in=list(done)).delete()
-        settled = [case for pk, case in done.items() if pk in final and case.intent is None and case.side(name).whole]
-        work.journal.well(case.link for case in settled)
-        Link.objects.put([job.case.link for job in jobs])
-        Link.objects.clean((case.link.pk, case.dirty) for case in settled)
-    _read_back(work, name, done, final, created=True)
-    _raise_first(results)
-
-
-def _sent(work: Work, name: SideName, job: Creating) -> Row:
-    return {
-        "enrollment_id": work.enrollment_id,
-        "side": name,
-        "key": job.case.key,
-        "nonce": job.nonce,
-        "hashes": Base(job.target).pack(),
-        "source": Base(job.source).pack(),
-        "whole": job.case.whole(name.other),
-        "steps": [path.hex() for path in sorted(job.steps)],
-        "at": work.journal.at,
-    }
-
-
-def _created(work: Work, name: SideName, job: Creating, result: Written) -> None:
-    case, link = job.case, job.case.link
-    skipped = {work.prints(case.key).path(each) for each in result.unwritten}
-    there = case.side(name)
-    there.id, there.uid, there.nonce, there.pairing_id = result.id, job.creation.uid, job.nonce, job.pairing_id
-    there.missing, there.lost, there.earlier, there.revision = None, False, b"", ""
-    there.base = Base({path: value for path, value in job.target.items() if path not in skipped}).pack()
-    case.take(name.other, {path: value for path, value in job.source.items() if path not in skipped})
-    link.pairing_id, link.fresh_uid, link.initial, link.content = job.pairing_id, False, False, None
-    _answered(case, name, result, frozenset(), frozenset(job.target) if job.steps else None)
-    if result.whole is not None and _complete(result):
-        # The answer says what a read would say: the base is what was sent, and there is nothing to read back.
-        case.intent, there.whole, link.prefer = None, work.content_digest(result.whole), ""
-    work.journal.note("created", link, name, count="created")
-    _unwritten(work, name, case, result)
-
-
-# Deletes -------------------------------------------------------------------------------------------------------------
-
-
-def delete(work: Work, name: SideName, cases: Sequence[Case]) -> None:
-    """Delete objects that were deleted across and that nobody has changed since. Raises like ``update``."""
-    if not cases:
-        return
-    wholes = {case.link.pk: case.whole(name) for case in cases}
-    with work.commit():
-        for case in cases:
-            case.intent = intents.Delete(name, wholes[case.link.pk])
-            keep_history(work, case.key, name, [case.objects[name]], History.Reason.DELETED)
-        Link.objects.put([case.link for case in cases])
-    side = work.side(name)
-    work.before_write(name, len(cases))
-    results = side.delete([Deletion(case.objects[name].id, case.objects[name].revision) for case in cases])
-    binned = _in_bin(work, name, cases, results)
-    gone: list[Case] = []
-    for case, result in zip(cases, results, strict=True):
-        if isinstance(result, Written):
-            if end_deletion(work, case, name, wholes[case.link.pk], binned[case.link.pk]):
-                gone.append(case)
-        else:
-            with work.commit():
-                _not_written(work, name, case, result)
-                Link.objects.put([case.link])
-    with work.commit():
-        bury(work, [case.link for case in gone], deleted_on=name)
-        for case in gone:
-            work.journal.note("deleted", case.link, name, count="deleted")
-    _raise_first(results)
-
-
-def _in_bin(
-    work: Work, name: SideName, cases: Sequence[Case], results: Sequence[WriteResult]
-) -> Mapping[int, list[Object | SideError]]:
-    """What lies in the bin of objects that were just deleted, by link.
-
-    Where Exchange doesn't say what they are called there, they are searched for. Nextcloud checks the revision itself.
-    """
-    side = work.side(name)
-    ids = {
-        case.link.pk: [result.id] for case, result in zip(cases, results, strict=True) if isinstance(result, Written)
-    }
-    read = side.read([id for pk in ids for id in ids[pk]])
-    unseen = [case for case in cases if case.link.pk in ids and not set(ids[case.link.pk]) & read.keys()]
-    if unseen and name is SideName.EXCHANGE:
-        hits = search(work, name, [(case.link, case.side(name).uid, True) for case in unseen])
-        ids |= {case.link.pk: [each.id for each in hits[case.link.pk].binned] for case in unseen}
-        found = [id for case in unseen for id in ids[case.link.pk]]
-        read = {**read, **(side.read(found) if found else {})}
-    return {pk: [read[id] for id in of_link if id in read] for pk, of_link in ids.items()}

@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from syncapp.engine.collect import note_created_and_gone
 from syncapp.engine.late import remove_late_copies, was_sent
@@ -28,31 +28,55 @@ _CONTENT_BYTES = 8
 
 def match(work: Work) -> bool:
     """Look at every new object and say what it is. Whether that was done within the time."""
-    for name in SideName:
-        last = 0
-        while True:
+    last = dict.fromkeys(SideName, 0)
+    while True:
+        ahead = {name: _Ahead(work, name, last[name]) for name in SideName}
+        work.at_once([each.read for each in ahead.values() if each.ids])
+        if not any(each.ids for each in ahead.values()):
+            break
+        for name in SideName:
             if work.out_of_time():
                 return False
-            new = work.dirty().filter(
-                **{f"{name.other}_digest": None, f"{name.other}_missing": None, "intent__isnull": True}
-            )
-            due = Q(not_before=None) | Q(not_before__lte=work.clock.now())
-            batch = list(new.filter(due, content=None, pk__gt=last).order_by("pk")[:BATCH])
-            if not batch:
-                break
-            last = batch[-1].pk
-            _survey(work, name, batch)
+            # Asked for only now: what was new on this side may have found its link on the other.
+            batch = list(_new(work, name, last[name])[:BATCH])
+            if batch:
+                last[name] = batch[-1].pk
+                _survey(work, name, batch, ahead[name])
     adopt(work)
     return True
+
+
+def _new(work: Work, name: SideName, after: int) -> QuerySet[Link]:
+    """Half-links of one side that nobody has looked at."""
+    missing = {f"{name.other}_digest": None, f"{name.other}_missing": None, "intent__isnull": True, "content": None}
+    due = Q(not_before=None) | Q(not_before__lte=work.clock.now())
+    return work.dirty().filter(due, pk__gt=after, **missing).order_by("pk")
+
+
+class _Ahead:
+    """The objects of the next batch of one side, which are read at the same time as those of the other side."""
+
+    def __init__(self, work: Work, name: SideName, after: int) -> None:
+        self.ids = frozenset(_new(work, name, after).values_list(f"{name}_id_text", flat=True)[:BATCH])
+        self.found: dict[str, Object | SideError] = {}
+        self._side = work.side(name)
+
+    def read(self) -> None:
+        """Runs in a thread of its own: no models here."""
+        self.found.update(self._side.read(list(self.ids)))
+
+    def objects(self, ids: Iterable[str]) -> Mapping[str, Object | SideError]:
+        """What stands at these ids; those that nobody foresaw are read now."""
+        missing = [id for id in ids if id not in self.ids]
+        return {**self.found, **self._side.read(missing)} if missing else self.found
 
 
 # One batch -----------------------------------------------------------------------------------------------------------
 
 
-def _survey(work: Work, name: SideName, batch: Sequence[Link]) -> None:
-    """Read new objects; remember what they are recognised by, and relink those that are not new at all."""
-    side = work.side(name)
-    read = side.read([link.side(name).id for link in batch])
+def _survey(work: Work, name: SideName, batch: Sequence[Link], ahead: _Ahead) -> None:
+    """Remember what new objects are recognised by, and relink those that are not new at all."""
+    read = ahead.objects(link.side(name).id for link in batch)
     objects: dict[int, Object] = {}
     gone, broken = [], []
     for link in batch:

@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from syncapp.engine import apply
-from syncapp.engine.apply import Creating, Updating
+from syncapp.engine.apply import Creating, Updating, Writes
 from syncapp.engine.case import Case
 from syncapp.engine.decide import View, decide, first_copy
+from syncapp.engine.delete import delete
 from syncapp.engine.guard import Guard
 from syncapp.engine.keeping import bury
 from syncapp.engine.match import relink
 from syncapp.engine.read import begin, next_batch, read
+from syncapp.engine.relocate import move, restore
 from syncapp.engine.resolve import Hits, attach, resolve, search
 from syncapp.engine.work import Work
 from syncapp.items import Event
@@ -65,12 +67,20 @@ class _Batch:
         for name, cases in self.absent.items():
             self._judge_absences(name, cases)
         self._settle()
+        creates = {name: self._searched(name, self._standing(self.creates[name])) for name in SideName}
+        apply.write(work, [self._writes(name, creates[name]) for name in SideName])
         for name in SideName:
-            apply.update(work, name, self.updates[name])
-            apply.create(work, name, self._searched(name, self._standing(self.creates[name])))
-            apply.delete(work, name, self._standing(self.deletes[name]))
+            delete(work, name, self._standing(self.deletes[name]))
         for name, case, pairing_id in self.moves:
-            apply.move(work, name, case, pairing_id)
+            move(work, name, case, pairing_id)
+
+    def _writes(self, name: SideName, creates: Sequence[Creating]) -> Writes:
+        swallowed = self.work.swallowed
+        return Writes(
+            name,
+            [job for job in self.updates[name] if job.case.link.pk not in swallowed],
+            [job for job in creates if job.case.link.pk not in swallowed],
+        )
 
     def _standing(self, cases: Sequence[Case]) -> list[Case]:
         """The cases whose link is still one: others of this batch may have turned out to be theirs."""
@@ -300,7 +310,7 @@ class _Batch:
         if hits.taken:
             uid = str(uuid.uuid4())
         elif hits.binned:
-            apply.restore(self.work, name, case, hits.binned[-1].id, pairing_id)
+            restore(self.work, name, case, hits.binned[-1].id, pairing_id)
             return None
         side, prints = self.work.side(name), self.work.prints(case.key)
         item, values = first_copy(case.objects[name.other].item, side.project, prints)

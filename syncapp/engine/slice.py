@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Min
 
+from syncapp.engine.at_once import AtOnce, in_threads
 from syncapp.engine.clock import SYSTEM_CLOCK, Clock
 from syncapp.engine.collect import anything_gone, collect
 from syncapp.engine.guard import report_holds
@@ -40,11 +41,13 @@ def run_slice(
     seconds: float,
     full: bool = False,
     looked: Looked | None = None,
+    at_once: AtOnce = in_threads,
 ) -> SliceResult:
     """Keep the items of one enrollment the same for at most about ``seconds`` (one batch more than that).
 
     ``full`` compares complete listings whatever the tokens say. ``looked`` is what a look just before has seen of the
-    folders. Problems of items are stored and do not raise. Raises
+    folders. ``at_once`` is how requests to both sides are made at the same time. Problems of items are stored and do
+    not raise. Raises
     what concerns the whole enrollment, account or server (``LoginFailed``, ``NotAllowed``, ``Throttled``,
     ``Unreachable``, ``NoMailbox``), and ``LeaseLost``; what was committed until then stands.
     """
@@ -57,7 +60,9 @@ def run_slice(
     for pair in sides:
         enabled = {each.pk: each for each in pairings if each.enabled and each.kind == pair.kind}
         disabled = frozenset(each.pk for each in pairings if not each.enabled and each.kind == pair.kind)
-        work = Work(lease, journal, clock, until, pair.kind, pair, enabled, base_key, looked, disabled=disabled)
+        work = Work(
+            lease, journal, clock, until, pair.kind, pair, enabled, base_key, looked, at_once, disabled=disabled
+        )
         if enabled:
             result.more |= _sync(work, full)
     _sum_up(lease, journal, result)

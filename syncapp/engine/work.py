@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
+from syncapp.engine.at_once import AtOnce, in_threads
 from syncapp.engine.clock import Clock
 from syncapp.engine.journal import Journal
 from syncapp.engine.lease import Lease
@@ -53,6 +54,7 @@ class Work:
     pairings: dict[int, Pairing]
     base_key: bytes
     looked: Looked = field(default_factory=Looked)
+    at_once: AtOnce = in_threads
     full: bool = False
     passes: int = 0
     complete: int = 0

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from typing import Any
 
+from syncapp.engine.at_once import one_by_one
 from syncapp.engine.lease import Lease, LeaseLost
 from syncapp.engine.slice import run_slice
 from syncapp.items import Contact, Event, Item, Kind
@@ -125,7 +126,9 @@ class Town:
         slices, more = 0, True
         while more:
             sides = self.world.sides(self.kinds)
-            more = run_slice(lease, run, sides, clock=self.clock, seconds=SLICE_SECONDS, full=full).more
+            more = run_slice(
+                lease, run, sides, clock=self.clock, seconds=SLICE_SECONDS, full=full, at_once=one_by_one
+            ).more
             slices += 1
             assert slices < 100, "a run that never ends"
         lease.release(self.clock.now())
