@@ -6,7 +6,7 @@ each side, a tenth on both.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -46,10 +46,10 @@ class Mix:
         return self.event_count + sum(map(len, self.contacts.values()))
 
 
-def plan(scale: float, today: date | None = None) -> Mix:
-    """The mix, or the share ``scale`` of it; events are set around ``today``."""
+def plan(scale: float, today: date | None = None, *, people: range = range(1, PEOPLE + 1)) -> Mix:
+    """The mix, or the share ``scale`` of it; events are set around ``today``. Other ``people`` have as much each."""
     day = today or datetime.now(UTC).date()
-    users = tuple(_user(number) for number in range(1, PEOPLE + 1))
+    users = tuple(map(_user, people))
     events, contacts = (max(1, round(count * scale / PEOPLE)) for count in (EVENTS, CONTACTS))
     return Mix(
         users,
@@ -63,17 +63,18 @@ def _user(number: int) -> LabUser:
     return LabUser(name, name, f"{name}@{DOMAIN}", f"Person {number}", f"{name}-lab-password", ZONES[number % 3])
 
 
-def write(place: Place, mix: Mix, say: Callable[[int, int], None]) -> None:
-    """Write the mix into empty labs; nobody consents yet. ``say`` is told how many people are done, of how many."""
+def write(place: Place, mixes: Sequence[Mix], say: Callable[[int, int], None]) -> None:
+    """Write mixes into empty labs; nobody consents yet. ``say`` is told how many people are done, of how many."""
+    everybody = [(mix, user) for mix in mixes for user in mix.users]
     control = NextcloudControl(place.nextcloud_url)
     try:
         control.set_secret(people.SHARED_SECRET)
-        seed.create_people(place.exchange_url, control, mix.users)
+        seed.create_people(place.exchange_url, control, [user for _, user in everybody])
     finally:
         control.close()
     filled = seed.scenario(place.exchange_url, place.nextcloud_url, admin_token="")
     with ThreadPoolExecutor(_WRITERS) as pool:
-        jobs = [pool.submit(seed.fill, filled, user, mix.events[user], mix.contacts[user]) for user in mix.users]
+        jobs = [pool.submit(seed.fill, filled, user, mix.events[user], mix.contacts[user]) for mix, user in everybody]
         for done, job in enumerate(as_completed(jobs), start=1):
             job.result()
             say(done, len(jobs))

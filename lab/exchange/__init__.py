@@ -13,7 +13,8 @@ Nobody is known at first. The controls under ``/lab/`` speak JSON, without a log
 
 =====================================  ==============================================================================
 ``GET /lab/health``                    ``{"ok": true}``
-``GET /lab/stats``                     ``{"requests", "busy_seconds"}`` since the start (lab.meter)
+``GET /lab/stats``                     ``{"requests", "busy_seconds"}`` since the start (lab.meter), and answer times
+``PUT /lab/pace``                      answer times (lab.pace)
 ``GET /lab/mailboxes``                 the mailboxes
 ``POST /lab/mailboxes``                ``{"address", "name"?, "password"?}``: makes or renames a mailbox with its
                                        default folders; with a password its owner can log in by address

@@ -25,6 +25,7 @@ from lab.exchange.store import Store
 from lab.exchange.traffic import Exchanged, Traffic
 from lab.faults import Fault, FaultPlan, cut_connection, send_truncated, wait_out
 from lab.meter import Meter
+from lab.pace import Pace
 
 ENDPOINT = "/ews/exchange.asmx"
 MAX_REQUEST_BYTES = 64 * 1024 * 1024
@@ -64,8 +65,9 @@ class App:
         self.store = Store(path)
         self.faults = FaultPlan()
         self.traffic = Traffic()
+        self.pace = Pace()
         self._meter = Meter()
-        self._controls = Controls(self.store, self.faults, self.traffic, self._meter)
+        self._controls = Controls(self.store, self.faults, self.traffic, self._meter, self.pace)
 
     def __call__(self, environ: Environ, start: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
@@ -118,7 +120,8 @@ class App:
             struck = _struck(fault, operation)
             if struck is not None:
                 return struck, fault
-        return self._operate(account, envelope, operation), fault
+        with self.pace.work(noted.operation, lambda: _count(operation)):
+            return self._operate(account, envelope, operation), fault
 
     def _account(self, environ: Environ) -> Account | None:
         scheme, _, encoded = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
@@ -178,6 +181,12 @@ def _things(operation: Element) -> list[Element]:
         if found is not None:
             return list(found)
     return [operation]
+
+
+def _count(operation: Element) -> int:
+    """Of how many things a request is."""
+    things = _things(operation)
+    return 0 if things == [operation] else len(things)
 
 
 def _mailbox_named(envelope: Element, environ: Environ) -> str:

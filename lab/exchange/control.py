@@ -14,6 +14,7 @@ from lab.exchange.traffic import Traffic
 from lab.exchange.view import View
 from lab.faults import BadFault, FaultPlan
 from lab.meter import Meter
+from lab.pace import BadPace, Pace
 
 Result = tuple[int, Any]
 
@@ -33,11 +34,12 @@ def _text(data: Any, name: str, default: str | None = None) -> str:
 class Controls:
     """Answers ``/lab/*``: JSON in, JSON out (see lab.exchange for the list)."""
 
-    def __init__(self, store: Store, faults: FaultPlan, traffic: Traffic, meter: Meter) -> None:
+    def __init__(self, store: Store, faults: FaultPlan, traffic: Traffic, meter: Meter, pace: Pace) -> None:
         self._store = store
         self._faults = faults
         self._traffic = traffic
         self._meter = meter
+        self._pace = pace
 
     def handle(self, method: str, path: str, environ: dict[str, Any], body: bytes | None) -> Result:
         """The answer to one control request as (status, JSON value)."""
@@ -50,7 +52,7 @@ class Controls:
             if not isinstance(data, dict) and not handler.__name__.endswith("_faults"):
                 raise _Refused("this control takes a JSON object")
             result: Result = (200, handler(data, query))
-        except (_Refused, BadFault, json.JSONDecodeError) as error:
+        except (_Refused, BadFault, BadPace, json.JSONDecodeError) as error:
             return 400, {"error": str(error)}
         except KeyError as error:
             return 400, {"error": f"{error.args[0]} is missing"}
@@ -60,7 +62,11 @@ class Controls:
         return {"ok": True}
 
     def _get_stats(self, data: Any, query: dict[str, str]) -> Any:
-        return self._meter.to_json()
+        return self._meter.to_json() | self._pace.to_json()
+
+    def _put_pace(self, data: Any, query: dict[str, str]) -> Any:
+        self._pace.set_json(data)
+        return {}
 
     # people
 

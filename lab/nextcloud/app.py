@@ -22,6 +22,7 @@ from lab.nextcloud.methods import Methods
 from lab.nextcloud.store import Store
 from lab.nextcloud.traffic import Traffic
 from lab.nextcloud.wire import DAV_ROOT, Answer, Refusal, Request, json_answer
+from lab.pace import Pace
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,8 @@ class Server:
         self._traffic = Traffic()
         self._doorkeeper = Doorkeeper()
         self._meter = Meter()
-        self._control = Control(store, self._faults, self._traffic, self._doorkeeper, self._meter)
+        self._pace = Pace()
+        self._control = Control(store, self._faults, self._traffic, self._doorkeeper, self._meter, self._pace)
         with store.transaction():
             ensure_admin(store)
 
@@ -67,7 +69,8 @@ class Server:
             wait_out(fault)
         answer = self._faulty(fault) if fault else None
         if answer is None:
-            answer = self._dress(request, self._answer(request))
+            with self._pace.work(request.method):
+                answer = self._dress(request, self._answer(request))
         self._traffic.record(request, answer, login, started)
         if fault and fault.drop:
             cut_connection(environ)

@@ -9,7 +9,8 @@ DELETE /lab/users/UID                the account and all it has
 POST   /lab/users/UID/tokens         {name?, token?}: a new app password; answers {token}
 DELETE /lab/users/UID/tokens         revoke all its app passwords
 PUT    /lab/users/UID/consent        {status?, hidden?, overrides?}: as in lab.nextcloud.consent; answers {token}
-GET    /lab/stats                    {requests, busy_seconds} since the start, as in lab.meter
+GET    /lab/stats                    {requests, busy_seconds} since the start, as in lab.meter, and answer times
+PUT    /lab/pace                     answer times, as in lab.pace
 GET    /lab/objects?uid=UID          all objects of an account, with their text, those in the trash bin included
 GET    /lab/mail      DELETE /lab/mail
 GET    /lab/traffic?after=N          recorded requests       DELETE /lab/traffic
@@ -35,6 +36,7 @@ from lab.nextcloud.provision import create_account
 from lab.nextcloud.store import Store
 from lab.nextcloud.traffic import Traffic
 from lab.nextcloud.wire import Answer, BadRequestBody, Request, json_answer
+from lab.pace import Pace
 
 ADMIN, ADMIN_PASSWORD = "admin", "lab-admin-password"
 COMPRESSIONS = ("off", "weak", "suffix")
@@ -43,12 +45,21 @@ COMPRESSIONS = ("off", "weak", "suffix")
 class Control:
     """Answers requests below ``/lab``."""
 
-    def __init__(self, store: Store, faults: FaultPlan, traffic: Traffic, doorkeeper: Doorkeeper, meter: Meter) -> None:
+    def __init__(
+        self,
+        store: Store,
+        faults: FaultPlan,
+        traffic: Traffic,
+        doorkeeper: Doorkeeper,
+        meter: Meter,
+        pace: Pace,
+    ) -> None:
         self._store = store
         self._faults = faults
         self._traffic = traffic
         self._doorkeeper = doorkeeper
         self._meter = meter
+        self._pace = pace
 
     def answer(self, request: Request) -> Answer:
         """Dispatch by path; what can't be understood is answered 400 with the reason."""
@@ -67,7 +78,9 @@ class Control:
             case ("GET", ["health"]):
                 return json_answer({"ok": True})
             case ("GET", ["stats"]):
-                return json_answer(self._meter.to_json())
+                return json_answer(self._meter.to_json() | self._pace.to_json())
+            case ("PUT", ["pace"]):
+                self._pace.set_json(request.json())
             case ("POST", ["reset"]):
                 return self._reset()
             case ("GET", ["objects"]):

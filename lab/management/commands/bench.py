@@ -35,6 +35,8 @@ _LOOKS_BEFORE = 5
 """Looks that are not measured: each worker asks once an hour where a person's collections are."""
 _SETTLED = 7.0
 """Seconds after which times of whole seconds tell the last write from a next one, on either side."""
+_PATIENT = range(bench_mix.PEOPLE + 1, bench_mix.PEOPLE + 3)
+"""Two more people, who are synced by servers that take their time."""
 _AT_REST = 10.0
 """Seconds for which the workers are left without anything to do, at full size."""
 
@@ -55,29 +57,30 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Raises CommandError, with where to look, when something did not work."""
         place, console = environment.current(), Console()
-        mix = bench_mix.plan(options["scale"])
+        mix, patient = bench_mix.plan(options["scale"]), bench_mix.plan(options["scale"], people=_PATIENT)
         try:
             with Stage(place) as stage:
-                figures = _Bench(place, stage, console, mix, options["scale"]).run()
+                figures = _Bench(place, stage, console, mix, patient, options["scale"]).run()
         except (StageBroke, PeerFailed, httpx.HTTPError) as error:
             raise CommandError(f"{error} Logs: {place.directory}") from error
         for line in table(figures):
             console.say(line)
         if options["json"]:
             console.say(json.dumps(figures.to_json()))
-        if figures.problems or figures.items != mix.items:
+        if figures.problems or figures.items != mix.items + patient.items:
             raise CommandError(
-                f"{figures.items} of {mix.items} items are in step, with {figures.problems} problems: "
+                f"{figures.items} of {mix.items + patient.items} items are in step, with {figures.problems} problems: "
                 f"the figures are worth nothing. Logs: {place.directory}"
             )
 
 
 class _Bench:
-    def __init__(self, place: Place, stage: Stage, console: Console, mix: Mix, scale: float) -> None:
+    def __init__(self, place: Place, stage: Stage, console: Console, mix: Mix, patient: Mix, scale: float) -> None:
         self._place = place
         self._stage = stage
         self._console = console
         self._mix = mix
+        self._patient = patient
         self._looks_at_each = max(3, round(_LOOKS * scale))
         self._rests = max(1.0, _AT_REST * scale)
         self._group = 0
@@ -87,21 +90,25 @@ class _Bench:
         self._fill()
         self._start_workers()
         self._console.say(f"First sync of {self._mix.items} items by two workers:")
-        first = self._first_sync()
+        first = self._first_sync(self._mix)
         self._console.say("Nothing to do any more: looking at quiet collections.")
         idle, looks = self._idle()
         rest = self._rest()
+        self._console.say(f"First sync of {self._patient.items} items of others, the labs as slow as real servers:")
+        with bench_measure.answer_times(self._place):
+            paced = self._first_sync(self._patient)
         peak = bench_measure.peak_megabytes(self._group)
-        items = Link.objects.filter(Link.in_step()).count()
         self._console.say(f"vdirsyncer copies {self._mix.event_count} events between two accounts ...")
         peer = bench_peer.copy(self._place, self._mix)
         return Figures(
-            items=items,
+            items=Link.objects.filter(Link.in_step()).count(),
             problems=Problem.objects.count(),
             first=first,
+            first_items=self._mix.items,
             idle=idle,
             looks=looks * _COLLECTIONS_EACH,
             rest=rest,
+            paced=paced,
             worker_peak_mb=peak,
             peer=peer,
         )
@@ -115,7 +122,7 @@ class _Bench:
         with self._elapsed("filled"):
             bench_mix.write(
                 place,
-                mix,
+                [mix, self._patient],
                 lambda done, total: console.progress(done, total, f"{done} of {total} people have their data"),
             )
             bench_peer.prepare(place, mix)
@@ -135,16 +142,17 @@ class _Bench:
 
     # Measuring ---------------------------------------------------------------------------------------------------
 
-    def _first_sync(self) -> Reading:
-        """From everybody's consent until everything is in step."""
+    def _first_sync(self, mix: Mix) -> Reading:
+        """From the consents of these people until everything is in step."""
+        progress = FirstSync(Enrollment.objects.count() + len(mix.users))
+        known = progress.items_done
         before = self._read()
-        self._consent()
+        self._consent(mix)
         places.make_due(places.REFRESH)
-        progress = FirstSync(len(self._mix.users))
 
         def done() -> bool:
             progress.look()
-            self._console.progress(progress.items_done, self._mix.items, progress.words)
+            self._console.progress(progress.items_done - known, mix.items, progress.words)
             return progress.done
 
         self._wait(done)
@@ -152,10 +160,10 @@ class _Bench:
         self._console.say(f"  {progress.words} after {first.wall:.1f} s.")
         return first
 
-    def _consent(self) -> None:
+    def _consent(self, mix: Mix) -> None:
         control = NextcloudControl(self._place.nextcloud_url)
         try:
-            for user in self._mix.users:
+            for user in mix.users:
                 control.consent(user.uid)
         finally:
             control.close()

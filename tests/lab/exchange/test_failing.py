@@ -79,3 +79,13 @@ def test_it_refuses_controls_that_it_does_not_understand(lab: Lab) -> None:
     assert httpx.post(f"{lab.url}/lab/mailboxes", json={}).status_code == 400
     assert httpx.post(f"{lab.url}/lab/mailboxes", content=b"{").status_code == 400
     assert httpx.get(f"{lab.url}/lab/nothing").status_code == 404
+
+
+def test_each_item_of_a_request_takes_its_time(lab: Lab, ada: Account) -> None:
+    before = lab.control("GET", "stats")["server_seconds"]
+    lab.control("PUT", "pace", {"slots": 1, "per_item": {"GetFolder": 0.03}})
+    try:
+        assert ada.calendar.name == "Calendar"
+        assert lab.control("GET", "stats")["server_seconds"] >= before + 0.03
+    finally:
+        lab.control("PUT", "pace", {})
