@@ -190,7 +190,8 @@ class SideContract:
     def test_a_projection_is_what_it_stays(self, side: Side, kind: Kind) -> None:
         for item in examples(kind):
             once = side.project(item)
-            assert content(side.project(once)) == content(once)
+            # A copy, because a side may know its own projections.
+            assert content(side.project(replace(once))) == content(once)
 
     def test_reading_leaves_out_what_is_not_there(self, side: Side, folder: str) -> None:
         made = create(side, folder, samples.plain(side.kind))

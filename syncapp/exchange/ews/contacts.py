@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from typing import Any
 
 from syncapp.exchange.ews.event_writing import body_element, categories_element
 from syncapp.exchange.ews.events import read_body
 from syncapp.exchange.ews.extended import NAME_PREFIX, OWN_ID, OWN_UID, extended
+from syncapp.exchange.ews.held import projected
 from syncapp.exchange.ews.markup import Markup, as_is, t
 from syncapp.exchange.ews.native import Native
 from syncapp.exchange.ews.properties import (
@@ -46,6 +46,8 @@ _LINES: Mapping[str, str] = {
 }
 """Neutral fields that are one element of text each."""
 
+_ANYWHERE = ""
+"""The home of what is the same wherever people are: a contact has no floating times."""
 _LABELS = {key: label for label, key in PHONE_KEYS.items()}
 _ADDRESS_LABELS = {key: label for label, key in ADDRESS_KEYS.items()}
 
@@ -141,25 +143,26 @@ def _is_photo(attachment: Element) -> bool:
 
 def project_contact(contact: Contact) -> Contact:
     """``contact`` as Exchange would give it back after it was created from it."""
+    return projected(contact, _ANYWHERE, _project)
+
+
+def _project(contact: Contact, _: str) -> Contact:
     lines: dict[str, Any] = {name: legal(getattr(contact, name)) for name in (*_LINES, "prefix", "notes")}
     emails = {address_key(each.address): Email(legal(each.address).strip()) for each in reversed(contact.emails)}
-    phones = {each.label: each for each in reversed(contact.phones) if each.label in PHONE_KEYS and digits(each.number)}
-    addresses = {
-        each.label: each for each in reversed(contact.addresses) if each.label in ADDRESS_KEYS and _filled(each)
-    }
-    categories = {each.casefold(): each for each in map(str.strip, reversed(contact.categories)) if each}
-    photo = contact.photo and Photo(contact.photo.data, media_type_of(contact.photo.data))
-    held = tuple(each for each in reversed(emails.values()) if "@" in each.address)[: len(EMAIL_KEYS)]
+    phones = {each.label: legal(each.number) for each in reversed(contact.phones) if digits(legal(each.number))}
+    addresses = {each.label: each for each in map(_legal_address, reversed(contact.addresses)) if _filled(each)}
+    categories = {each.casefold(): each for each in map(_category, reversed(contact.categories)) if each}
+    held = tuple([each for each in reversed(emails.values()) if "@" in each.address])[: len(EMAIL_KEYS)]
     lines["display_name"] = lines["display_name"] if line(lines["display_name"]) else _name_of(lines, held)
-    return replace(
-        contact,
+    return Contact(
+        uid=contact.uid,
         **lines,
         emails=held,
-        phones=tuple(Phone(legal(phones[label].number), label) for label in PHONE_KEYS if label in phones),
-        addresses=tuple(_legal_address(addresses[label]) for label in ADDRESS_KEYS if label in addresses),
-        categories=tuple(map(legal, reversed(categories.values()))),
+        phones=tuple([Phone(phones[label], label) for label in PHONE_KEYS if label in phones]),
+        addresses=tuple([addresses[label] for label in ADDRESS_KEYS if label in addresses]),
+        categories=tuple(reversed(categories.values())),
         birthday=contact.birthday if contact.birthday and contact.birthday.year > FIRST_YEAR else None,
-        photo=photo,
+        photo=contact.photo and Photo(contact.photo.data, media_type_of(contact.photo.data)),
     )
 
 
@@ -169,8 +172,12 @@ def _name_of(lines: Mapping[str, str], emails: tuple[Email, ...]) -> str:
     return names or line(lines["company"]) or (emails[0].address if emails else "")
 
 
+def _category(name: str) -> str:
+    return legal(name).strip()
+
+
 def _legal_address(address: PostalAddress) -> PostalAddress:
-    return replace(address, **{name: legal(getattr(address, name)) for name in ADDRESS_PARTS})
+    return PostalAddress(address.label, **{name: legal(getattr(address, name)) for name in ADDRESS_PARTS})
 
 
 # Writing ---------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from syncapp.exchange.ews import patterns
+from syncapp.exchange.ews.held import projected
 from syncapp.exchange.ews.recurrence import date_of, last_day, until_of
 from syncapp.exchange.ews.times import (
     FIRST_YEAR,
@@ -30,26 +31,12 @@ NORMAL: Mapping[str, Callable[[Any], str]] = {field.name: field.normal for field
 """The normal form of each field: what differs in it differs."""
 
 
-_HELD = "_held_by_exchange"
-"""Where an event keeps the home for which it is its own projection; no field, so no part of its value."""
-
-
 def project_event(event: Event, home: str) -> Event:
-    """``event`` as Exchange would give it back after it was created from it; ``home`` is the zone of floating times.
-
-    The event itself where that is the same. Events never change: what is known to be a projection is not looked at
-    again when it is written.
-    """
-    if vars(event).get(_HELD) == home:
-        return event
-    found = _projected(event, home)
-    if found == event:
-        found = event
-    vars(found)[_HELD] = home
-    return found
+    """``event`` as Exchange would give it back after it was created from it; ``home`` is the zone of floating times."""
+    return projected(event, home, _project)
 
 
-def _projected(event: Event, home: str) -> Event:
+def _project(event: Event, home: str) -> Event:
     if not in_reach(event):
         # Refused when it is written, and not to be counted with here.
         return replace(event, organizer=None, attendees=())
@@ -62,10 +49,10 @@ def _projected(event: Event, home: str) -> Event:
         privacy=event.privacy,
         **_project_plain({name: getattr(event, name) for name in PLAIN}),
     )
-    return found if event.recurrence is None else _projected_series(found, event.recurrence, event.exceptions, home)
+    return found if event.recurrence is None else _project_series(found, event.recurrence, event.exceptions, home)
 
 
-def _projected_series(single: Event, rule: Recurrence, exceptions: tuple[Occurrence, ...], home: str) -> Event:
+def _project_series(single: Event, rule: Recurrence, exceptions: tuple[Occurrence, ...], home: str) -> Event:
     if isinstance(single.start, ZonedTime) and isinstance(single.end, ZonedTime):
         single = replace(single, end=_in_zone(single.end, single.start.zone))
     try:
@@ -88,7 +75,7 @@ def _project_plain(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _one_line(value: str) -> str:
-    return legal(" ".join(value.split()))
+    return " ".join(legal(value).split())
 
 
 def _project_categories(categories: tuple[str, ...]) -> tuple[str, ...]:

@@ -81,7 +81,9 @@ def test_projecting_twice_changes_nothing(event: Event, home: str) -> None:
         new_event(event, "uid", "own.1", home)
     except Refused:
         return
-    assert normal(project_event(once, home)) == normal(once)
+    # It is known as a projection, and a copy of it, of which that is not known, is none the less one.
+    assert project_event(once, home) is once
+    assert project_event(replace(once), home) == once
 
 
 @given(strategies.events(), strategies.events(), homes)
@@ -139,6 +141,14 @@ def test_a_contact_comes_back_as_projected(contact: Contact, home: str) -> None:
     if contact.photo and not contact.photo.data:
         projected = replace(projected, photo=None)
     assert normal(read_contact(native, home)) == normal(projected)
+
+
+@given(strategies.contacts)
+@settings(deadline=None)
+def test_projecting_a_contact_twice_changes_nothing(contact: Contact) -> None:
+    once = project_contact(contact)
+    assert project_contact(once) is once
+    assert project_contact(replace(once)) == once
 
 
 @given(strategies.contacts, strategies.contacts, homes)
