@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from syncapp.exchange.ews.xml import Element, child, children, local, text
@@ -37,11 +38,17 @@ def matching_zone(definition: Element, year: int) -> str | None:
         offsets, switches = _rules(definition, year)
     except (ValueError, KeyError, StopIteration):
         return None
+    return _zone_with(frozenset(offsets), tuple(switches), year)
+
+
+@lru_cache(maxsize=256)
+def _zone_with(offsets: frozenset[timedelta], switches: tuple[_Switch, ...], year: int) -> str | None:
+    """The zone with these rules. Cached: all invitations from one place come with the same, and zones are many."""
     candidates = (*_COMMON, *(names.split()[0] for names in WINDOWS_ZONES.values()))
     return next((zone for zone in candidates if _does(ZoneInfo(zone), offsets, switches, year)), None)
 
 
-def _does(zone: ZoneInfo, offsets: set[timedelta], switches: list[_Switch], year: int) -> bool:
+def _does(zone: ZoneInfo, offsets: frozenset[timedelta], switches: tuple[_Switch, ...], year: int) -> bool:
     seen = {datetime(year, month, 15, tzinfo=UTC).astimezone(zone).utcoffset() for month in range(1, 13)}
     return seen == offsets and all(
         (each.moment - _MINUTE).astimezone(zone).utcoffset() == each.before
