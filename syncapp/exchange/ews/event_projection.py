@@ -21,6 +21,7 @@ from syncapp.exchange.ews.times import (
 from syncapp.exchange.ews.xml import legal
 from syncapp.items.event import EVENT_FIELDS, Event, Occurrence
 from syncapp.items.values import Moment, Recurrence, ZonedTime, moment_key
+from syncapp.items.zones import iana_to_windows
 from syncapp.side import Refused
 
 TITLE_LENGTH = 255
@@ -37,7 +38,7 @@ def project_event(event: Event, home: str) -> Event:
 
 
 def _project(event: Event, home: str) -> Event:
-    if not in_reach(event):
+    if not in_reach(event) or not recurs_in_known_zone(event):
         # Refused when it is written, and not to be counted with here.
         return replace(event, organizer=None, attendees=())
     start, end = _project_span(event.start, event.end, home)
@@ -175,6 +176,12 @@ def _project_values(occurrence: Occurrence, inherited: Mapping[str, Any], master
 def in_reach(event: Event) -> bool:
     """Whether Exchange can count to the event at all."""
     return all(FIRST_YEAR < date_of(each).year < LAST_YEAR for each in (event.start, event.end))
+
+
+def recurs_in_known_zone(event: Event) -> bool:
+    """Whether Exchange can keep the zone in which a series recurs: in another one it would be off half of the year."""
+    zone = event.start.zone if isinstance(event.start, ZonedTime) else ""
+    return event.recurrence is None or not zone or iana_to_windows(zone) is not None
 
 
 def has_dates(series: Event) -> bool:

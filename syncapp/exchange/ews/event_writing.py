@@ -16,6 +16,7 @@ from syncapp.exchange.ews.event_projection import (
     in_reach,
     inherited_values,
     project_event,
+    recurs_in_known_zone,
 )
 from syncapp.exchange.ews.extended import OWN_ID
 from syncapp.exchange.ews.markup import Markup, t
@@ -42,14 +43,7 @@ def check_event(event: Event, home: str) -> None:
     if not in_reach(event):
         raise Refused("Exchange holds no dates before 1602 and none after 4499.")
     if event.recurrence is not None:
-        patterns.holdable(event.recurrence, date_of(event.start))
-        if isinstance(event.start, ZonedTime) and event.start.zone and iana_to_windows(event.start.zone) is None:
-            raise Refused("Windows has no time zone like the one of this series, so Exchange can't hold it.")
-        last = last_day(event.recurrence, event.start)
-        if last is not None and last < date_of(event.start):
-            raise Refused("The series ends before its first date, which Exchange refuses.")
-        if not has_dates(project_event(event, home)):
-            raise Refused("Every date of the series is deleted, and Exchange keeps no series without any.")
+        _check_series(project_event(event, home))
     if isinstance(event.start, ZonedTime) is not isinstance(event.end, ZonedTime):
         raise Refused("The event begins with a day and ends with a time, or the other way round.")
     begin, finish = instant_of(event.start, "UTC"), instant_of(event.end, "UTC")
@@ -57,6 +51,19 @@ def check_event(event: Event, home: str) -> None:
         raise Refused("The event ends before it begins, which Exchange refuses.")
     if finish - begin > timedelta(days=366 * _MAX_YEARS):
         raise Refused("The event lasts longer than Exchange accepts (five years).")
+
+
+def _check_series(series: Event) -> None:
+    """``series`` is projected, so that its bounds are in the zone in which it recurs."""
+    assert series.recurrence is not None
+    patterns.holdable(series.recurrence, date_of(series.start))
+    if not recurs_in_known_zone(series):
+        raise Refused("Windows has no time zone like the one of this series, so Exchange can't hold it.")
+    last = last_day(series.recurrence, series.start)
+    if last is not None and last < date_of(series.start):
+        raise Refused("The series ends before its first date, which Exchange refuses.")
+    if not has_dates(series):
+        raise Refused("Every date of the series is deleted, and Exchange keeps no series without any.")
 
 
 def new_event(event: Event, uid: str, own_id: str, home: str) -> Markup:

@@ -290,6 +290,19 @@ def test_a_pattern_that_exchange_lacks_is_refused_with_the_reason(rule: Recurren
 def test_what_exchange_would_refuse_is_refused_before(event: Event) -> None:
     with pytest.raises(Refused):
         check_event(event, HOME)
+    # The engine creates what it was told that Exchange would hold.
+    with pytest.raises(Refused):
+        new_event(project_event(event, HOME), "uid", "own.1", HOME)
+
+
+def test_a_floating_series_ends_by_the_clock_of_where_people_are() -> None:
+    start, end = (ZonedTime(datetime(2026, 3, 10, hour), "") for hour in (9, 10))
+    before_first = Recurrence(Frequency.DAILY, until=ZonedTime(datetime(2026, 3, 10, 7), "UTC"))
+    with pytest.raises(Refused, match="before its first date"):
+        check_event(replace(SINGLE, start=start, end=end, recurrence=before_first), HOME)
+    check_event(
+        replace(SINGLE, start=start, end=end, recurrence=replace(before_first, until=berlin(2026, 3, 10, 9))), HOME
+    )
 
 
 @pytest.mark.parametrize(
