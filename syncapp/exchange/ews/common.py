@@ -27,7 +27,7 @@ from syncapp.exchange.ews.operations import ITEM_TYPE
 from syncapp.exchange.ews.properties import FOUND_PATHS, path
 from syncapp.exchange.ews.times import holdable_zone
 from syncapp.exchange.ews.uids import global_object_id, uid_of
-from syncapp.exchange.ews.xml import Element, child, flag, local, text
+from syncapp.exchange.ews.xml import Element, Properties, child, flag, local, text
 from syncapp.items import Item
 from syncapp.items.values import Kind
 from syncapp.items.zones import iana_to_windows
@@ -109,7 +109,7 @@ class EwsSide(ABC):
             for each in found
             # Exactly this class: generated folders have longer ones (IPF.Contact.RecipientCache, ...Birthday).
             if (text(each, "FolderClass") == _FOLDER_CLASS[self.kind] or folder_id(each) == default)
-            and extended(each, HIDDEN).lower() not in ("true", "1")
+            and extended(Properties(each), HIDDEN).lower() not in ("true", "1")
             and not _is_below(folder_id(each), bin_id, parents)
         ]
         return list(self._known_folders)
@@ -177,8 +177,8 @@ class EwsSide(ABC):
             revision=native.change_key,
             item=item,
             whole=native.whole(),
-            uid=self._uid(native.item),
-            own_id=extended(native.item, OWN_ID),
+            uid=self._uid(native.properties),
+            own_id=extended(native.properties, OWN_ID),
             in_bin=native.folder == self._landmarks.id(BIN),
             source=native,
         )
@@ -216,11 +216,16 @@ class EwsSide(ABC):
     def _found(self, element: Element) -> Found | None:
         if local(element) != ITEM_TYPE[self.kind]:
             return None
-        id, change_key = item_id(element)
-        parent = child(element, "ParentFolderId")
-        folder = "" if parent is None else parent.get("Id", "")
-        own_id = extended(element, OWN_ID)
-        return Found(id, folder, change_key, self._uid(element), own_id, folder == self._landmarks.id(BIN))
+        item = Properties(element)
+        folder = item.attribute("ParentFolderId", "Id")
+        return Found(
+            item.attribute("ItemId", "Id"),
+            folder,
+            item.attribute("ItemId", "ChangeKey"),
+            self._uid(item),
+            extended(item, OWN_ID),
+            folder == self._landmarks.id(BIN),
+        )
 
     def delete(self, deletions: Sequence[Deletion]) -> list[WriteResult]:
         """Compare the revisions, then delete: DeleteItem itself has no precondition."""
@@ -299,7 +304,7 @@ class EwsSide(ABC):
         """The item in a stored object. Raises ``Unreadable``."""
 
     @abstractmethod
-    def _uid(self, element: Element) -> str:
+    def _uid(self, item: Properties) -> str:
         """The UID of an item that was read or found."""
 
     @abstractmethod
@@ -375,10 +380,10 @@ def _own_id_term(own_id: str) -> Markup:
     return t("Contains", OWN_ID.path, constant, ContainmentMode="Prefixed", ContainmentComparison="Exact")
 
 
-def uid_from_global_object_id(element: Element) -> str:
+def uid_from_global_object_id(item: Properties) -> str:
     """The UID in the GlobalObjectId of a calendar item, "" without one."""
     try:
-        return uid_of(base64.b64decode(extended(element, GLOBAL_OBJECT_ID), validate=True))
+        return uid_of(base64.b64decode(extended(item, GLOBAL_OBJECT_ID), validate=True))
     except binascii.Error:
         return ""
 

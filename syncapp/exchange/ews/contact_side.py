@@ -20,7 +20,7 @@ from syncapp.exchange.ews.landmarks import BIN
 from syncapp.exchange.ews.markup import Markup
 from syncapp.exchange.ews.native import Native, item_id
 from syncapp.exchange.ews.properties import CONTACT_PATHS
-from syncapp.exchange.ews.xml import Element
+from syncapp.exchange.ews.xml import Properties
 from syncapp.items import Item
 from syncapp.items.contact import Contact
 from syncapp.items.values import Kind, Photo
@@ -43,8 +43,8 @@ class EwsContactSide(EwsSide):
     def _item(self, native: Native) -> Contact:
         return read_contact(native, self.home)
 
-    def _uid(self, element: Element) -> str:
-        return extended(element, OWN_UID)
+    def _uid(self, item: Properties) -> str:
+        return extended(item, OWN_UID)
 
     def _uid_term(self, uid: str) -> Markup:
         return contact_uid_term(uid)

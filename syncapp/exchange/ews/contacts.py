@@ -66,8 +66,8 @@ def read_contact(native: Native, home: str) -> Contact:
     lines = {name: item.text(element) for name, element in _LINES.items()}
     lines["display_name"] = lines["display_name"] or item.text("FileAs")
     return Contact(
-        uid=extended(native.item, OWN_UID),
-        prefix=extended(native.item, NAME_PREFIX),
+        uid=extended(item, OWN_UID),
+        prefix=extended(item, NAME_PREFIX),
         emails=tuple(Email(address) for address in email_slots(item).values() if "@" in address),
         phones=tuple(
             Phone(number, _LABELS[key])

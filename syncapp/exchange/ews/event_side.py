@@ -15,7 +15,7 @@ from syncapp.exchange.ews.native import Native, item_id
 from syncapp.exchange.ews.occurrences import SeriesWrite, Step, of_created, of_stored, steps_between
 from syncapp.exchange.ews.operations import ItemChange
 from syncapp.exchange.ews.properties import EVENT_PATHS, OCCURRENCE_PATHS, clear_field, path
-from syncapp.exchange.ews.xml import Element, child, text
+from syncapp.exchange.ews.xml import Element, Properties, child
 from syncapp.items import Item
 from syncapp.items.elements import EXCEPTIONS, elements
 from syncapp.items.event import Event
@@ -43,8 +43,8 @@ class EwsEventSide(EwsSide):
     def _item(self, native: Native) -> Event:
         return read_event(native, self.home)
 
-    def _uid(self, element: Element) -> str:
-        return text(element, "UID") or uid_from_global_object_id(element)
+    def _uid(self, item: Properties) -> str:
+        return item.text("UID") or uid_from_global_object_id(item)
 
     def _uid_term(self, uid: str) -> Markup:
         return global_object_id_term(uid)

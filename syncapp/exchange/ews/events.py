@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -96,7 +95,7 @@ def original_start(instant: datetime, master: Event, day_zone: str) -> Moment:
     return nearest_day(instant, day_zone)
 
 
-def original_starts(item: Properties) -> Mapping[str, str]:
+def original_starts(item: Properties) -> dict[str, str]:
     """The OriginalStart of modified occurrences by their ids: some servers name it in the list of the series only."""
     return {item_id(each)[0]: text(each, "OriginalStart") for each in item.children("ModifiedOccurrences")}
 
@@ -110,14 +109,15 @@ def _zone(item: Properties, name: str) -> str | None:
     return known or matching_zone(definition, parse_instant(item.text("Start")).year)
 
 
-def _read_span(item: Properties, home: str) -> tuple[Moment, Moment]:
+def _read_span(item: Properties, home: str, zone: str | None = None) -> tuple[Moment, Moment]:
+    """Start and end, in the zones that the item names or, if that is given, in ``zone``."""
     begin, finish = parse_instant(item.text("Start")), parse_instant(item.text("End"))
     if _is_all_day(item):
         day_zone = day_zone_of(item, home)
         first, after = nearest_day(begin, day_zone), nearest_day(finish, day_zone)
         return first, max(after, first + timedelta(days=1))
-    start_zone = _zone(item, "StartTimeZone")
-    end_zone = _zone(item, "EndTimeZone") or start_zone
+    start_zone = zone or _zone(item, "StartTimeZone")
+    end_zone = zone or _zone(item, "EndTimeZone") or start_zone
     return zoned(begin, start_zone or "UTC"), zoned(finish, end_zone or "UTC")
 
 
@@ -162,26 +162,21 @@ def _attendee(element: Element, role: str) -> Attendee | None:
 
 def _read_exceptions(native: Native, master: Event, home: str) -> tuple[Occurrence, ...]:
     found = {}
-    item = native.properties
-    if not native.occurrences and item.get("DeletedOccurrences") is None:
-        return ()
-    day_zone, listed = day_zone_of(item, home), original_starts(item)
+    item, parts = native.properties, [Properties(each) for each in native.occurrences]
+    day_zone = day_zone_of(item, home)
     for each in item.children("DeletedOccurrences"):
         original = original_start(parse_instant(text(each, "Start")), master, day_zone)
         found[moment_key(original)] = Occurrence(original, deleted=True)
-    for element in native.occurrences:
-        begin = text(element, "OriginalStart") or listed.get(item_id(element)[0], "")
+    listed = {} if all(part.text("OriginalStart") for part in parts) else original_starts(item)
+    for part in parts:
+        begin = part.text("OriginalStart") or listed.get(part.attribute("ItemId", "Id"), "")
         original = original_start(parse_instant(begin), master, day_zone)
-        values = _read_differences(element, original, master, home)
-        if values:
+        if values := _read_differences(part, original, master, home):
             found[moment_key(original)] = Occurrence(original, values=MappingProxyType(values))
     return tuple(found[key] for key in sorted(found))
 
 
-def _read_differences(element: Element, original: Moment, master: Event, home: str) -> dict[str, Any]:
-    item = Properties(element)
-    start, end = _read_span(item, home)
-    if isinstance(start, ZonedTime) and isinstance(end, ZonedTime) and isinstance(master.start, ZonedTime):
-        # An occurrence has no zone of its own.
-        start, end = zoned(start.instant, master.start.zone), zoned(end.instant, master.start.zone)
+def _read_differences(item: Properties, original: Moment, master: Event, home: str) -> dict[str, Any]:
+    # An occurrence has no zone of its own.
+    start, end = _read_span(item, home, master.start.zone if isinstance(master.start, ZonedTime) else None)
     return differences(_read_plain(item) | {"start": start, "end": end}, inherited_values(original, master))

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from syncapp.exchange.ews.markup import Markup, t
-from syncapp.exchange.ews.xml import TYPES, Element, child, text
+from syncapp.exchange.ews.xml import Properties, child, text
 
 _PROPERTY_SET = "6b1f3c0e-7d52-4a8e-9d55-0c6a2f8e41b7"
 """The property set of ours that our ids on objects we created live in."""
 
-_ELEMENT = f"{{{TYPES}}}ExtendedProperty"
 _PROPERTY_SETS = {"6ed8da90-450b-101b-98da-00aa003f1305": "Meeting"}
 
 
@@ -27,9 +26,9 @@ class Extended:
         return t("ExtendedProperty", self.path, t("Value", value))
 
 
-def extended(item: Element, wanted: Extended) -> str:
+def extended(item: Properties, wanted: Extended) -> str:
     """The value that the property ``wanted`` has in an item, "" without."""
-    for each in item.iterchildren(_ELEMENT):
+    for each in item.all("ExtendedProperty"):
         found = child(each, "ExtendedFieldURI")
         if found is not None and _key(tuple(found.items())) == wanted.key:
             return text(each, "Value")

@@ -11,7 +11,7 @@ from syncapp.exchange.ews.extended import DELETED_TOTAL, LAST_CHANGE, extended
 from syncapp.exchange.ews.markup import Markup, joined
 from syncapp.exchange.ews.properties import path
 from syncapp.exchange.ews.times import parse_instant
-from syncapp.exchange.ews.xml import Element, child, text
+from syncapp.exchange.ews.xml import Element, Properties, child
 from syncapp.items.values import Kind
 from syncapp.side import Gone, Look, SideError
 
@@ -75,13 +75,14 @@ class Landmarks:
 
     def _look(self, folder: Element) -> Look:
         """No token where the server does not tell, and none while times of whole seconds can't tell a next change."""
-        changed, deleted = extended(folder, LAST_CHANGE), extended(folder, DELETED_TOTAL)
+        properties = Properties(folder)
+        changed, deleted = extended(properties, LAST_CHANGE), extended(properties, DELETED_TOTAL)
         try:
             if not deleted or self._connection.server_time - parse_instant(changed) < _SETTLED:
                 return Look(None)
         except ValueError:
             return Look(None)
-        return Look(f"{changed} {deleted} {text(folder, 'TotalCount')}")
+        return Look(f"{changed} {deleted} {properties.text('TotalCount')}")
 
 
 def folder_id(element: Element) -> str:

@@ -37,21 +37,17 @@ class Native:
     @property
     def id(self) -> str:
         """The ItemId."""
-        return self._attribute("ItemId", "Id")
+        return self.properties.attribute("ItemId", "Id")
 
     @property
     def change_key(self) -> str:
         """The revision."""
-        return self._attribute("ItemId", "ChangeKey")
+        return self.properties.attribute("ItemId", "ChangeKey")
 
     @property
     def folder(self) -> str:
         """The id of the folder that holds it."""
-        return self._attribute("ParentFolderId", "Id")
-
-    def _attribute(self, property: str, name: str) -> str:
-        found = self.properties.get(property)
-        return "" if found is None else found.get(name, "")
+        return self.properties.attribute("ParentFolderId", "Id")
 
     def whole(self) -> bytes:
         """The content by which two readings are the same object unchanged (docs/architecture.md, rule 5)."""

@@ -14,6 +14,7 @@ from syncapp.items.values import WEEKDAYS, Frequency, Moment, Recurrence, Weekda
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _TO_EWS_DAY: Mapping[str, str] = dict(zip(WEEKDAYS, _DAYS, strict=True))
 _FROM_EWS_DAY: Mapping[str, str] = dict(zip(_DAYS, WEEKDAYS, strict=True))
+_GROUPS = {"Day": set(_DAYS), "Weekday": set(_DAYS[:5]), "WeekendDay": set(_DAYS[5:])}
 _MONTHS = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
@@ -117,7 +118,8 @@ def _read_pattern(
     if name == "DailyRecurrence":
         return Recurrence(Frequency.DAILY, interval, count=count, until=until)
     if name == "WeeklyRecurrence":
-        weekdays = tuple(Weekday(day) for day in WEEKDAYS if _TO_EWS_DAY[day] in _expanded(text(pattern, "DaysOfWeek")))
+        names = _expanded(text(pattern, "DaysOfWeek"))
+        weekdays = tuple([Weekday(day) for day in WEEKDAYS if _TO_EWS_DAY[day] in names])
         first = _FROM_EWS_DAY.get(text(pattern, "FirstDayOfWeek"), "SU") if interval > 1 else "MO"
         return Recurrence(Frequency.WEEKLY, interval, weekdays, week_start=first, count=count, until=until)
     if not name.endswith(("MonthlyRecurrence", "YearlyRecurrence")):
@@ -154,9 +156,5 @@ def _read_days(pattern: Element, shortest: int) -> tuple[tuple[Weekday, ...], tu
 def _expanded(names: str) -> set[str]:
     found: set[str] = set()
     for name in names.split():
-        found |= {
-            "Day": set(_DAYS),
-            "Weekday": set(_DAYS[:5]),
-            "WeekendDay": set(_DAYS[5:]),
-        }.get(name, {name})
+        found |= _GROUPS.get(name, {name})
     return found

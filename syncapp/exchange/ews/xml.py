@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from lxml import etree
 
@@ -13,8 +14,7 @@ SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 
 Element = etree._Element
 
-_IN_TYPES = f"{{{TYPES}}}*"
-_NAME_AT = len(_IN_TYPES) - 1
+_IN_TYPES = f"{{{TYPES}}}"
 
 ILLEGAL = r"\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff"
 """XML 1.0 section 2.2: what may not stand in a document at all, as ranges of a character class. Exchange answers with
@@ -62,22 +62,37 @@ def is_true(value: str) -> bool:
 
 
 class Properties:
-    """The properties of an item by name, gathered in one pass, since dozens are asked for: the first of each name."""
+    """The properties of an item by name, gathered in one pass, since dozens are asked for."""
 
-    __slots__ = ("_found",)
+    __slots__ = ("_found", "_more")
 
     def __init__(self, item: Element) -> None:
-        self._found: dict[str, Element] = {}
-        for each in item.iterchildren(_IN_TYPES):
-            self._found.setdefault(str(each.tag)[_NAME_AT:], each)
+        self._found: dict[Any, Element] = {}
+        self._more: list[Element] = []
+        for each in item:
+            # By the names as they are: to cut them, or to let lxml choose, takes longer than all the rest.
+            if each.tag in self._found:
+                self._more.append(each)
+            else:
+                self._found[each.tag] = each
 
     def get(self, name: str) -> Element | None:
-        """The property's element, if it is there."""
-        return self._found.get(name)
+        """The property's element, the first if there are several, None without."""
+        return self._found.get(_IN_TYPES + name)
+
+    def all(self, name: str) -> list[Element]:
+        """All elements of this name."""
+        first, tag = self.get(name), _IN_TYPES + name
+        return [] if first is None else [first, *[each for each in self._more if each.tag == tag]]
+
+    def attribute(self, name: str, attribute: str) -> str:
+        """An attribute of a property, "" when either is missing."""
+        found = self._found.get(_IN_TYPES + name)
+        return "" if found is None else found.get(attribute, "")
 
     def text(self, name: str) -> str:
         """The text of a property, "" when it is missing or empty."""
-        found = self._found.get(name)
+        found = self._found.get(_IN_TYPES + name)
         return "" if found is None else found.text or ""
 
     def flag(self, name: str) -> bool:
@@ -86,7 +101,7 @@ class Properties:
 
     def children(self, name: str) -> list[Element]:
         """The elements inside a property."""
-        found = self._found.get(name)
+        found = self._found.get(_IN_TYPES + name)
         return [] if found is None else [each for each in found if isinstance(each.tag, str)]
 
 
@@ -123,5 +138,7 @@ def parse(content: bytes) -> Element:
 
 
 def _strict(content: bytes) -> Element:
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False, remove_comments=True)
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, huge_tree=False, remove_comments=True, collect_ids=False
+    )
     return etree.fromstring(content, parser)

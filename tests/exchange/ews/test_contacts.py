@@ -57,7 +57,7 @@ def test_a_contact_is_read() -> None:
         photo=Photo(picture, "image/png"),
     )
     # GUIDs and tags are written in several ways.
-    assert extended(item, OWN_ID) == "abc.1"
+    assert extended(Properties(item), OWN_ID) == "abc.1"
 
 
 def test_only_its_picture_is_a_contacts_photo() -> None:
