@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,6 +27,7 @@ from exchangelib.errors import (
 )
 from exchangelib.protocol import BaseProtocol, FailFast
 from exchangelib.services.common import EWSService
+from exchangelib.transport import DEFAULT_HEADERS
 from exchangelib.util import create_element, post_ratelimited
 from exchangelib.version import EXCHANGE_2013_SP1, Version
 
@@ -220,11 +222,37 @@ class _Protocol(BaseProtocol):  # type: ignore[misc]
         session = super().create_session()
         if self._ca_file:
             session.verify = self._ca_file
-        # What the environment says of proxies and authorities is looked up once, not for each request.
-        found = session.merge_environment_settings(self.service_endpoint, {}, None, None, None)
-        session.proxies, session.verify = found["proxies"], found["verify"]
-        session.trust_env = False
         return session
+
+    @classmethod
+    def raw_session(cls, prefix: str, *_: object) -> requests.Session:
+        session = _Session()
+        session.headers.update({**DEFAULT_HEADERS, "User-Agent": cls.USERAGENT})
+        session.mount(prefix, cls.get_adapter())
+        return session
+
+
+class _Session(requests.Session):
+    """A session whose requests differ in bodies and cookies only: whatever else they have is prepared once.
+
+    To take the address to pieces, to merge headers and to go through the environment for proxies and authorities for
+    every request takes a third of the processor time that the request takes.
+    """
+
+    _prepared: requests.PreparedRequest | None = None
+    _settings: Mapping[str, Any] = {}
+
+    def post(self, url: Any, data: Any = None, json: Any = None, **options: Any) -> requests.Response:  # noqa: ARG002
+        """Send ``data`` to the address and with the headers of the first post."""
+        headers = options.pop("headers")
+        if self._prepared is None:
+            settings = self.merge_environment_settings(url, {}, None, None, None)
+            self._settings = {name: settings[name] for name in ("proxies", "verify", "cert")}
+            self._prepared = self.prepare_request(requests.Request("POST", url, headers))
+        request = self._prepared.copy()
+        request.prepare_cookies(self.cookies)
+        request.prepare_body(data, None)
+        return self.send(request, **self._settings, **options)
 
 
 class _Service(EWSService):  # type: ignore[misc]

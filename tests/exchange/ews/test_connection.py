@@ -194,28 +194,44 @@ class _Recorder(BaseHTTPRequestHandler):
         pass
 
 
-def test_every_request_names_its_mailbox_its_version_and_keeps_cookies() -> None:
+@pytest.fixture
+def recorder() -> Iterator[str]:
+    """The address of a server that only keeps what it is asked."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Recorder)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    connection = Connection(Account(f"http://127.0.0.1:{server.server_port}/EWS/Exchange.asmx", "s", "p"), MAILBOX)
     _Recorder.asked.clear()
-    try:
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_every_request_names_its_mailbox_its_version_and_keeps_cookies(recorder: str) -> None:
+    connection = Connection(Account(f"{recorder}/EWS/Exchange.asmx", "s", "p"), MAILBOX)
+    for _ in range(3):
         ask(connection)
-        ask(connection)
-    finally:
-        connection.close()
-        server.shutdown()
-        server.server_close()
-    (first, body), (second, _) = _Recorder.asked
+    connection.close()
+    (first, body), (second, again), (third, _) = _Recorder.asked
     assert first["x-anchormailbox"] == second["x-anchormailbox"] == MAILBOX
     assert first["authorization"].startswith("Basic ")
     assert "cookie" not in first
-    assert second["cookie"] == "X-BackEndCookie=there"
+    assert second["cookie"] == third["cookie"] == "X-BackEndCookie=there"
+    assert again == body
     envelope = parse(body)
     assert envelope.findtext(".//{*}ExchangeImpersonation/{*}ConnectingSID/{*}PrimarySmtpAddress") == MAILBOX
     version = envelope.find(".//{*}RequestServerVersion")
     assert version is not None
     assert version.get("Version") == "Exchange2013_SP1"
+    assert len(envelope.findall(".//{*}Body/{*}GetFolder")) == 1
+
+
+def test_a_proxy_of_the_environment_is_used(recorder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", recorder)
+    monkeypatch.setenv("no_proxy", "")
+    connection = Connection(Account("http://exchange.invalid/EWS/Exchange.asmx", "s", "p"), MAILBOX)
+    for _ in range(2):
+        ask(connection)
+    connection.close()
+    assert [headers["host"] for headers, _ in _Recorder.asked] == ["exchange.invalid"] * 2
 
 
 def test_what_exchangelib_logs_stays_inside(lab: Lab, connection: Connection, caplog: pytest.LogCaptureFixture) -> None:
