@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from syncapp.exchange.ews.markup import Markup, t
-from syncapp.exchange.ews.xml import Properties, child, text
+from syncapp.exchange.ews.xml import TYPES, Element, Properties
 
 _PROPERTY_SET = "6b1f3c0e-7d52-4a8e-9d55-0c6a2f8e41b7"
 """The property set of ours that our ids on objects we created live in."""
 
+_PATH, _VALUE = f"{{{TYPES}}}ExtendedFieldURI", f"{{{TYPES}}}Value"
 _PROPERTY_SETS = {"6ed8da90-450b-101b-98da-00aa003f1305": "Meeting"}
 
 
@@ -28,11 +29,19 @@ class Extended:
 
 def extended(item: Properties, wanted: Extended) -> str:
     """The value that the property ``wanted`` has in an item, "" without."""
-    for each in item.all("ExtendedProperty"):
-        found = child(each, "ExtendedFieldURI")
-        if found is not None and _key(tuple(found.items())) == wanted.key:
-            return text(each, "Value")
-    return ""
+    if item.extended is None:
+        item.extended = dict(map(_read, reversed(item.all("ExtendedProperty"))))
+    return item.extended.get(wanted.key, "")
+
+
+def _read(element: Element) -> tuple[frozenset[tuple[str, str]], str]:
+    path, value = frozenset[tuple[str, str]](), ""
+    for each in element:
+        if each.tag == _PATH:
+            path = _key(tuple(each.items()))
+        elif each.tag == _VALUE:
+            value = each.text or ""
+    return path, value
 
 
 @lru_cache(maxsize=256)

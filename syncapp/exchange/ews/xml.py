@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lxml import etree
@@ -64,9 +64,11 @@ def is_true(value: str) -> bool:
 class Properties:
     """The properties of an item by name, gathered in one pass, since dozens are asked for."""
 
-    __slots__ = ("_found", "_more")
+    __slots__ = ("_found", "_more", "extended")
 
     def __init__(self, item: Element) -> None:
+        self.extended: Mapping[Any, str] | None = None
+        """The values of extended properties once they were asked for (``extended``)."""
         self._found: dict[Any, Element] = {}
         self._more: list[Element] = []
         for each in item:
