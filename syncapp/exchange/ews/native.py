@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import sha256
 
 from lxml import etree
 
 from syncapp.exchange.ews.markup import Markup, as_is, t
-from syncapp.exchange.ews.xml import TYPES, Element, NotXml, Properties, child, children, local, parse, text
+from syncapp.exchange.ews.xml import TYPES, Element, NotXml, Properties, child, children, parse, text
 from syncapp.side import Unreadable
 
 _VOLATILE = frozenset({"ItemId", "ParentFolderId", "AttachmentId", "DateTimeStamp", "LastModifiedTime", "Size"})
@@ -91,8 +91,13 @@ def _markup(element: Element) -> Markup:
 def content_of(element: Element) -> bytes:
     """An element as bytes that are equal when its content is: namespaces, prefixes and volatile parts left out."""
     found: list[str] = []
-    _write_content(element, local(element), found)
+    _write_content(element, _name(str(element.tag)), found)
     return "\x1f".join(found).encode()
+
+
+@lru_cache(maxsize=1024)
+def _name(tag: str) -> str:
+    return tag.rpartition("}")[2]
 
 
 def _write_content(element: Element, name: str, found: list[str]) -> None:
@@ -103,7 +108,7 @@ def _write_content(element: Element, name: str, found: list[str]) -> None:
         found.append(element.text or "")
     for each in element:
         tag = each.tag
-        if not isinstance(tag, str) or (part := tag.rpartition("}")[2]) in _VOLATILE:
+        if not isinstance(tag, str) or (part := _name(tag)) in _VOLATILE:
             continue
         if len(each):
             _write_content(each, part, found)
