@@ -23,7 +23,7 @@ from lab.nextcloud.provision import DEFAULT_BOOK, DEFAULT_CALENDAR
 from lab.nextcloud.store import Store
 from lab.nextcloud.wire import Answer, Request, json_answer
 
-PREFIX = "/index.php/apps/sentendsynchroniser/api/1.0"
+PREFIX = "/index.php/apps/sendentsynchroniser/api/1.0"
 INACTIVE, ACTIVE, RETRACTED = 0, 1, 2
 DEFAULT_SECRET = "lab-shared-secret"
 MAX_LIMIT = 1000

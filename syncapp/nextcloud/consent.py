@@ -13,7 +13,7 @@ from syncapp.nextcloud.dav import Answer, DavClient
 from syncapp.nextcloud.http import Transport
 from syncapp.side import LoginFailed, NotAllowed, SideError, Unreachable
 
-_BASE = "/index.php/apps/sentendsynchroniser/api/1.0"
+_BASE = "/index.php/apps/sendentsynchroniser/api/1.0"
 _ACTIVE = 1
 _LIMIT = 1000
 _MAX_PAGES = 1000

@@ -135,7 +135,7 @@ def test_each_status_is_an_error_of_its_own(status: int, error: type[SideError])
 
 def test_the_apps_address_lies_below_nextclouds() -> None:
     def respond(request: Request) -> Reply:
-        assert request.path == "/sub/index.php/apps/sentendsynchroniser/api/1.0/user/invalidate"
+        assert request.path == "/sub/index.php/apps/sendentsynchroniser/api/1.0/user/invalidate"
         assert request.content == b"userId=a%26b"
         return reply(200, b'{"status": "success"}')
 
