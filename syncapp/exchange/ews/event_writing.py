@@ -166,15 +166,16 @@ def occurrence_changes(
 ) -> list[Markup]:
     """The changes to one occurrence that give the fields ``names`` what ``values`` say, else what is inherited.
 
-    ``master`` is as ``project_event`` made it, days begin in ``day_zone`` (see ``day_zone_of``).
+    ``master`` is as ``project_event`` made it, days begin in ``day_zone`` (see ``day_zone_of``). The times go along
+    with whatever is changed: left alone, they may move by the hour of summer time (docs/server-behaviour.md#section-5).
     """
+    if not names:
+        return []
     wanted = inherited_values(original, master) | dict(values)
-    found: list[Markup] = []
-    if {"start", "end"} & set(names):
-        span = Event(start=wanted["start"], end=wanted["end"])
-        found = [
-            set_field(path(f"calendar:{name}"), _ITEM, value)
-            for name, value in _span_elements(span, day_zone).items()
-            if name in ("Start", "End") or (name == "IsAllDayEvent" and span.all_day is not master.all_day)
-        ]
-    return [*found, *_plain_changes({name: wanted[name] for name in PLAIN if name in names})]
+    span = Event(start=wanted["start"], end=wanted["end"])
+    times = [
+        set_field(path(f"calendar:{name}"), _ITEM, value)
+        for name, value in _span_elements(span, day_zone).items()
+        if name in ("Start", "End") or (name == "IsAllDayEvent" and span.all_day is not master.all_day)
+    ]
+    return [*times, *_plain_changes({name: wanted[name] for name in PLAIN if name in names})]

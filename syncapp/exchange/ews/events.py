@@ -86,12 +86,16 @@ def day_zone_of(item: Properties, home: str) -> str:
 def original_start(instant: datetime, master: Event, day_zone: str) -> Moment:
     """The neutral name of the occurrence that would begin at ``instant``; ``day_zone`` is that of ``day_zone_of``.
 
-    A pattern has one occurrence a day: the day says which, also where a server names the day's midnight, or the time
-    that summer time would give (docs/server-behaviour.md#section-5).
+    A pattern has one occurrence a day: the day says which. Some servers count with the first occurrence's distance from
+    UTC all year, and name the day's midnight (docs/server-behaviour.md#section-5): what is no occurrence by the clock
+    of the zone is read as they count.
     """
     if isinstance(master.start, ZonedTime):
         zone, clock = master.start.zone, master.start.wall.time()
-        return ZonedTime(datetime.combine(instant.astimezone(ZoneInfo(zone)).date(), clock), zone)
+        local = instant.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+        if local.time() != clock:
+            local = master.start.wall + (instant - master.start.instant)
+        return ZonedTime(datetime.combine(local.date(), clock), zone)
     return nearest_day(instant, day_zone)
 
 

@@ -8,7 +8,7 @@ from datetime import date, datetime
 import pytest
 
 from syncapp.exchange.ews.event_projection import project_event
-from syncapp.exchange.ews.event_writing import check_event, event_changes, new_event
+from syncapp.exchange.ews.event_writing import check_event, event_changes, new_event, occurrence_changes
 from syncapp.exchange.ews.events import read_event
 from syncapp.exchange.ews.markup import Markup
 from syncapp.exchange.ews.native import Native
@@ -107,6 +107,21 @@ def test_an_occurrence_is_known_by_its_day() -> None:
     assert (moved.original, moved.deleted) == (berlin(2026, 10, 12, 9), False)
     assert moved.values["start"] == berlin(2026, 10, 12, 11)
     assert (deleted.original, deleted.deleted) == (berlin(2026, 11, 2, 9), True)
+
+
+def test_an_occurrence_is_known_where_a_server_counts_without_the_change_of_clocks() -> None:
+    """The series begins in summer time, the occurrence lies in winter time, and is named by the midnight that summer
+    time would give."""
+    listed = samples.SERIES.replace("<t:OriginalStart>2026-10-12T07:00:00Z", "<t:OriginalStart>2026-11-08T22:00:00Z")
+    listed = listed.replace("<t:Start>2026-11-02T08:00:00Z", "<t:Start>2026-11-02T07:00:00Z")
+    part = samples.OCCURRENCE.replace("<t:OriginalStart>2026-10-12T07:00:00Z</t:OriginalStart>", "")
+    part = part.replace("2026-10-12T09:00", "2026-11-09T10:00").replace("2026-10-12T10:00", "2026-11-09T11:00")
+    occurrence = samples.calendar_item(part)
+    occurrence[0].set("Id", "AAMkOcc=")
+    deleted, moved = read_event(Native(samples.calendar_item(listed), (occurrence,)), HOME).exceptions
+    assert (deleted.original, deleted.deleted) == (berlin(2026, 11, 2, 9), True)
+    assert (moved.original, moved.deleted) == (berlin(2026, 11, 9, 9), False)
+    assert moved.values["start"] == berlin(2026, 11, 9, 11)
 
 
 def test_an_exception_that_differs_in_nothing_is_none() -> None:
@@ -218,6 +233,22 @@ def test_times_zones_and_pattern_go_together() -> None:
     ]
     single = event_changes(before, SINGLE, {"recurrence"}, HOME)
     assert paths(single)[-1] == "DeleteItemField calendar:Recurrence"
+
+
+def test_the_times_of_an_occurrence_go_along_with_its_title() -> None:
+    """A server that counts without the change of clocks would else move it by an hour."""
+    series = Event(
+        berlin(2026, 10, 5, 9),
+        berlin(2026, 10, 5, 10),
+        recurrence=Recurrence(Frequency.WEEKLY, weekdays=(Weekday("MO"),)),
+    )
+    changes = occurrence_changes({"title": "Guests"}, berlin(2026, 11, 9, 9), series, {"title"}, HOME)
+    assert [each[1][0].text for each in map(wire.element, changes)] == [
+        "2026-11-09T08:00:00Z",
+        "2026-11-09T09:00:00Z",
+        "Guests",
+    ]
+    assert occurrence_changes({}, berlin(2026, 11, 9, 9), series, set(), HOME) == []
 
 
 def test_people_are_never_written() -> None:
