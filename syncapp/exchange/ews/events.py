@@ -183,4 +183,8 @@ def _read_exceptions(native: Native, master: Event, home: str) -> tuple[Occurren
 def _read_differences(item: Properties, original: Moment, master: Event, home: str) -> dict[str, Any]:
     # An occurrence has no zone of its own.
     start, end = _read_span(item, home, master.start.zone if isinstance(master.start, ZonedTime) else None)
-    return differences(_read_plain(item) | {"start": start, "end": end}, inherited_values(original, master))
+    values = _read_plain(item) | {"start": start, "end": end}
+    if not values["description"] and not item.text("OriginalStart"):
+        # gromox: no text of its own means the series' text (docs/server-behaviour.md#section-5).
+        values["description"] = master.description
+    return differences(values, inherited_values(original, master))

@@ -124,6 +124,19 @@ def test_an_occurrence_is_known_where_a_server_counts_without_the_change_of_cloc
     assert moved.values["start"] == berlin(2026, 11, 9, 11)
 
 
+@pytest.mark.parametrize(("names_original", "description"), [(True, ""), (False, "As always")])
+def test_an_occurrence_without_a_text_of_its_own(names_original: bool, description: str) -> None:
+    """Exchange gives every occurrence its text; gromox gives a changed one none unless it was written."""
+    listed = samples.SERIES.replace('<t:Body BodyType="Text"/>', '<t:Body BodyType="Text">As always</t:Body>')
+    part = samples.OCCURRENCE
+    if not names_original:
+        part = part.replace("<t:OriginalStart>2026-10-12T07:00:00Z</t:OriginalStart>", "")
+    occurrence = samples.calendar_item(part)
+    occurrence[0].set("Id", "AAMkOcc=")
+    moved, _ = read_event(Native(samples.calendar_item(listed), (occurrence,)), HOME).exceptions
+    assert moved.values.get("description", "As always") == description
+
+
 def test_an_exception_that_differs_in_nothing_is_none() -> None:
     occurrence = samples.OCCURRENCE.replace(" (moved)", "").replace("T09:00", "T07:00").replace("T10:00", "T07:45")
     native = Native(samples.calendar_item(samples.SERIES), (samples.calendar_item(occurrence),))
