@@ -199,7 +199,8 @@ def _nextcloud(error: SideError, enrollment: Enrollment, now: dt.datetime) -> dt
                            "Check the account in Nextcloud.")  # fmt: skip
             return retry_at(enrollment, now)
         case NotAllowed() | NoMailbox():
-            _of_enrollment(enrollment, "nextcloud-denied", str(error))
+            _of_enrollment(enrollment, "nextcloud-denied", str(error),
+                           "Check in Nextcloud that the account exists and is enabled.")  # fmt: skip
             return now + _HOUR
         case Gone():
             _of_enrollment(enrollment, "folder-gone", "A calendar or address book that was synced is gone.",
@@ -246,6 +247,9 @@ def _token_refused(enrollment: Enrollment, now: dt.datetime) -> dt.datetime:
                        "Nextcloud no longer accepts this user's app password. It is tried once more in an hour.",
                        actor=Actor.NOBODY)  # fmt: skip
         several_refused(enrollment)
+    elif now < enrollment.token_refused_at + CONFIRM_AFTER:
+        # A sync that somebody started by hand is not the confirming try.
+        return enrollment.token_refused_at + CONFIRM_AFTER
     elif not several_refused(enrollment):
         # The next reading of the list asks the consent app to invalidate it: jobs/refresh.py.
         Enrollment.objects.filter(pk=enrollment.pk, state=Enrollment.State.ACTIVE).update(

@@ -170,6 +170,16 @@ def test_a_token_refused_again_an_hour_later_ends_the_consent() -> None:
     assert the_problem() == ("enrollment", "no-consent")
 
 
+def test_a_token_refused_again_within_the_hour_proves_nothing() -> None:
+    """As when somebody starts a sync by hand."""
+    alice = crowd()[0]
+    met(LoginFailed("no"), NEXTCLOUD, alice)
+    assert met(LoginFailed("no"), NEXTCLOUD, alice, NOW + MINUTE) == NOW + HOUR
+    alice.refresh_from_db()
+    assert (alice.state, alice.token_refused_at) == (State.ACTIVE, NOW)
+    assert the_problem() == ("enrollment", "token-refused")
+
+
 def test_a_token_that_works_again_is_forgiven() -> None:
     alice = crowd()[0]
     met(LoginFailed("no"), NEXTCLOUD, alice)
