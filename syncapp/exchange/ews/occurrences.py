@@ -28,9 +28,11 @@ from syncapp.items.values import Kind, Moment, ZonedTime, moment_key
 from syncapp.side import ChangedMeanwhile, Creation, Gone, Refused, SideError, Written
 
 _FIELDS = ("title", "start", "end", "location", "description", "reminder", "busy")
+_TYPE = path("calendar:CalendarItemType")
 _UNDELETE = "Exchange can't bring back a single deleted date of a series."
 _CHANGED = "Somebody changed this date of the series in Exchange in between."
 _ELSEWHERE = "Exchange does not show this date of the series under any name."
+_HIDDEN = "Exchange took the change of this date of the series, but does not show it."
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,7 @@ def write(connection: Connection, series: Sequence[SeriesWrite]) -> list[dict[st
     jobs = [_Job(at, each, step, _unfit(each, step)) for at, each in enumerate(series) for step in each.steps]
     writer.locate([job for job in jobs if not job.problem])
     writer.change([job for job in jobs if job.is_open and not job.step.deleted])
+    writer.see([job for job in jobs if job.is_open and job.step.values])
     # Changes come first, since taking a date out may move the numbers of others.
     writer.delete([job for job in jobs if job.is_open and job.step.deleted])
     failures: list[dict[str, SideError]] = [{} for _ in series]
@@ -196,7 +199,7 @@ class _Writer:
             series.folder,
             format_instant(begin),
             format_instant(begin + timedelta(minutes=1)),
-            path("calendar:CalendarItemType"),
+            _TYPE,
         )
         ids = [operations.item_id(item_id(each)[0]) for each in shown if not _is_single(each)]
         answers = operations.get_items(self._connection, ids, OCCURRENCE_PATHS)
@@ -226,6 +229,8 @@ class _Writer:
                 met.append(job)
             elif isinstance(answer, SideError):
                 job.problem = answer
+            else:
+                job.found = answer
         return met
 
     def _look_again(self, jobs: Sequence[_Job]) -> list[_Job]:
@@ -240,6 +245,13 @@ class _Writer:
             else:
                 job.found = answer
         return [job for job in jobs if not job.problem]
+
+    def see(self, jobs: Sequence[_Job]) -> None:
+        """See that changes are shown: what a server took and hides must not look as if somebody had undone it."""
+        ids = [operations.item_id(item_id(_found(job))[0]) for job in jobs]
+        for job, now in zip(jobs, operations.get_items(self._connection, ids, _TYPE), strict=True):
+            if not isinstance(now, SideError) and _is_plain(now):
+                job.problem = Refused(_HIDDEN)
 
     def delete(self, jobs: Sequence[_Job]) -> None:
         """Take dates out of their series."""
