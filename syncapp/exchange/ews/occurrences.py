@@ -151,7 +151,13 @@ def write(connection: Connection, series: Sequence[SeriesWrite]) -> list[dict[st
 
 def _unfit(series: SeriesWrite, step: Step) -> SideError | None:
     """Why this step can't be taken at all."""
-    return Refused(_UNDELETE) if step.key in series.deleted and not step.deleted else None
+    if step.deleted:
+        return None
+    if step.key in series.deleted:
+        return Refused(_UNDELETE)
+    known = series.modified.get(step.key)
+    # Changed and not shown: gromox adds each further change to the series until it cannot be read any more.
+    return Refused(_HIDDEN) if known is not None and _is_plain(known) else None
 
 
 @dataclass(eq=False)

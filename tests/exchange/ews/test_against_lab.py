@@ -282,6 +282,20 @@ def test_a_change_that_is_taken_and_not_shown_is_not_written(events: EwsSide, mo
     assert normal(read(events, result.id)[0].item) == normal(item)
 
 
+def test_a_date_whose_changes_are_not_shown_is_left_alone(events: EwsSide, judged: Lab) -> None:
+    (stored,) = create(events, daily(Occurrence(on(27), values={"title": "Hidden"})))
+    for occurrence in stored.source.occurrences:
+        for each in occurrence.iterfind("{*}CalendarItemType"):
+            each.text = "Occurrence"
+    judged.control("DELETE", "traffic")
+    (result,) = events.update(
+        [update(stored, edited(stored, exceptions=(Occurrence(on(27), values={"title": "Again"}),)))]
+    )
+    assert isinstance(result, Written)
+    assert isinstance(result.problem, Refused)
+    assert "UpdateItem" not in {each["operation"] for each in judged.control("GET", "traffic")}
+
+
 def test_a_series_becomes_a_single_event_and_a_series_again(events: EwsSide) -> None:
     (stored,) = create(events, daily(Occurrence(on(27), deleted=True)))
     single = edited(stored, recurrence=None, exceptions=())
