@@ -45,6 +45,8 @@ USER_AGENT = "Nextcloud Exchange Connector"
 # What SQLite, MySQL and PostgreSQL say when writers block each other; what was to be written is rolled back.
 _LOCKED = re.compile(r"database is locked|deadlock|lock wait timeout|could not serialize access", re.IGNORECASE)
 _SAFE_IN_PATH = "/@:!$&'()*+,;=~"
+_PLAIN_PATH = re.compile(r"/(?!/)[A-Za-z0-9_.~/@-]*")
+"""The only spelling of a path, as nearly all are."""
 _PORTS = {"http": 80, "https": 443}
 _WRITES = frozenset({"PUT", "POST", "DELETE", "MOVE"})
 _REDIRECTS = frozenset({301, 302, 307, 308})
@@ -143,6 +145,8 @@ def plain_etag(etag: str) -> str:
 
 def path_of(href: str) -> str:
     """The path of an href in one spelling, whichever characters a server chooses to encode."""
+    if _PLAIN_PATH.fullmatch(href):
+        return href
     return quote(unquote(urlsplit(href.strip()).path), safe=_SAFE_IN_PATH)
 
 

@@ -112,17 +112,18 @@ class Listing:
     """The path of the trash bin's objects, "" where there is no bin."""
 
 
-def list_collections(client: DavClient, codec: Codec, home: Home, default: str) -> Listing:
+def list_collections(
+    client: DavClient, codec: Codec, home: Home, default: str, body: str = requests.COLLECTIONS
+) -> Listing:
     """The collections of one kind, each with its token, by one request per home.
 
-    ``default`` is the last part of the default collection's path; none is the default where no path ends so.
-
-
+    ``default`` is the last part of the default collection's path; none is the default where no path ends so. A
+    ``body`` that asks for less lists collections of which nothing else is known, those of other kinds among them.
     """
     found: list[Collection] = []
     bin_path = ""
     for path in home.paths:
-        answer = client.multistatus("PROPFIND", path, requests.COLLECTIONS, depth=1)
+        answer = client.multistatus("PROPFIND", path, body, depth=1)
         if isinstance(answer, Answer):
             raise not_dav(answer)
         for each in answer.resources:

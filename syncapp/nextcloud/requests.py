@@ -17,6 +17,7 @@ COLLECTIONS = (
     f"<d:propfind {_NAMESPACES}><d:prop><d:resourcetype/><d:displayname/><d:sync-token/><cs:getctag/><d:owner/>"
     "<d:current-user-privilege-set/><c:supported-calendar-component-set/></d:prop></d:propfind>"
 )
+TOKENS = f"<d:propfind {_NAMESPACES}><d:prop><d:resourcetype/><d:sync-token/><cs:getctag/></d:prop></d:propfind>"
 ETAGS = f"<d:propfind {_NAMESPACES}><d:prop><d:getetag/></d:prop></d:propfind>"
 
 

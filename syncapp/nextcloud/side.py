@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from syncapp.items import Item, Kind
-from syncapp.nextcloud import reading
+from syncapp.nextcloud import reading, requests
 from syncapp.nextcloud.codecs import CODECS, Parsed
 from syncapp.nextcloud.content_lines import Text
 from syncapp.nextcloud.dav import Answer, DavClient
@@ -111,20 +111,20 @@ class NextcloudSide:
     def _bin(self) -> str:
         return self._listing().bin
 
-    def _listing(self) -> Listing:
+    def _listing(self, body: str = requests.COLLECTIONS) -> Listing:
         try:
-            listing = self._listed()
+            listing = self._listed(body)
         except (NoMailbox, NotAllowed):
             # What was remembered may be out of date: the login may stand for another account by now.
             forget_homes(self._client, self._account.login)
             self.__dict__.pop("_home", None)
-            listing = self._listed()
+            listing = self._listed(body)
         # Whoever looks first, as every run does, spares ``_bin`` its own request.
         self.__dict__["_bin"] = listing.bin
         return listing
 
-    def _listed(self) -> Listing:
-        return list_collections(self._client, self._codec, self._home, self._account.folder)
+    def _listed(self, body: str) -> Listing:
+        return list_collections(self._client, self._codec, self._home, self._account.folder, body)
 
     def epoch(self) -> str:
         """The server and the account on it."""
@@ -137,7 +137,7 @@ class NextcloudSide:
     def look(self, folders: Collection[str]) -> Mapping[str, Look]:
         """The sync tokens of all collections, by one PROPFIND on the home."""
         wanted = frozenset(folders)
-        listed = self._listing().collections
+        listed = self._listing(requests.TOKENS).collections
         return {each.folder.id: Look(each.token) for each in listed if each.folder.id in wanted}
 
     def changes(self, folder: str, token: str | None) -> Changes:
