@@ -1,7 +1,13 @@
-"""Builds both sides of an enrollment for the engine, and notes on every error which side it came from."""
+"""Builds both sides of an enrollment for the engine, and notes on every error which side it came from.
+
+A worker keeps its connections between two people. One to Nextcloud belongs to nobody, because each request says who
+asks; the cookies are those of a person's token. One to Exchange belongs to a service account, because NTLM signs in the
+connection; the cookies are those of a mailbox, and end with the visit.
+"""
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Callable
 from functools import cache
@@ -11,13 +17,22 @@ from django.conf import settings
 
 from syncapp.exchange.ews import connection, side
 from syncapp.items import Kind
+from syncapp.jobs.kept import Kept
 from syncapp.models import Enrollment, ServiceAccount
-from syncapp.nextcloud.http import Connections
+from syncapp.nextcloud.http import IDLE_SECONDS, Connections
 from syncapp.nextcloud.side import Account, NextcloudSide
 from syncapp.side import Side, SideError, SidesOf
 
 EWS_SECONDS = 60.0
 """The longest that one request to Exchange may take; leases outlast it (docs/architecture.md, rule 21)."""
+
+_EXCHANGE_IDLE_SECONDS = 30.0
+"""IIS ends a connection that was idle for two minutes; we want to be the first."""
+_ACCOUNTS, _PEOPLE = 32, 2000
+
+_sessions: Kept[connection.Sessions] = Kept(_ACCOUNTS)
+_servers: Kept[Connections] = Kept(_ACCOUNTS)
+_people: Kept[Connections] = Kept(_PEOPLE)
 
 _AUTHENTICATION = {
     ServiceAccount.AuthType.BASIC.value: connection.Authentication.BASIC,
@@ -27,24 +42,24 @@ _AUTHENTICATION = {
 
 def build(enrollment: Enrollment, account: ServiceAccount) -> list[SidesOf]:
     """Both sides for each kind of item. Opens no connection; the caller closes the sides."""
-    ews = connection.Connection(
-        connection.Account(
-            url=account.endpoint,
-            username=account.username,
-            password=str(account.password),
-            authentication=_AUTHENTICATION[account.auth_type],
-            ca_file=str(settings.CA_FILE) if settings.CA_FILE else None,
-            request_seconds=EWS_SECONDS,
-        ),
-        str(enrollment.mailbox),
+    service = connection.Account(
+        url=account.endpoint,
+        username=account.username,
+        password=str(account.password),
+        authentication=_AUTHENTICATION[account.auth_type],
+        ca_file=str(settings.CA_FILE) if settings.CA_FILE else None,
+        request_seconds=EWS_SECONDS,
     )
+    sessions = _sessions.get(service, lambda: connection.Sessions(service))
+    ews = connection.Connection(service, str(enrollment.mailbox), sessions)
     exchange = side.open_sides(ews, settings.TIME_ZONE)
+    nextcloud = _kept_connections(enrollment)
     folders = {Kind.EVENT: enrollment.calendar, Kind.CONTACT: enrollment.address_book}
     return [
         SidesOf(
             kind,
             exchange=named(exchange[kind]),
-            nextcloud=named(NextcloudSide(kind, _dav_account(enrollment, folder), nextcloud_connections())),
+            nextcloud=named(NextcloudSide(kind, _dav_account(enrollment, folder), nextcloud)),
         )
         for kind, folder in folders.items()
     ]
@@ -52,6 +67,32 @@ def build(enrollment: Enrollment, account: ServiceAccount) -> list[SidesOf]:
 
 def _dav_account(enrollment: Enrollment, folder: str) -> Account:
     return Account(settings.NEXTCLOUD_URL, enrollment.nextcloud_login, str(enrollment.token), folder)
+
+
+def _kept_connections(enrollment: Enrollment) -> Connections:
+    server = (settings.NEXTCLOUD_URL, str(settings.CA_FILE))
+    shared = _servers.get(server, nextcloud_connections)
+    return _people.get((*server, enrollment.nextcloud_login, str(enrollment.token)), shared.borrow)
+
+
+def close_unused() -> None:
+    """Close the connections that have been idle for a while. Called while nobody is served."""
+    _sessions.close_unused(_EXCHANGE_IDLE_SECONDS)
+    _servers.close_unused(IDLE_SECONDS)
+
+
+def close_all() -> None:
+    """Close all connections that are kept. Called while nobody is served."""
+    _sessions.close_unused(0.0)
+    _servers.close_unused(0.0)
+
+
+def _forget() -> None:
+    for each in (_sessions, _servers, _people):
+        each.forget()
+
+
+os.register_at_fork(after_in_child=_forget)
 
 
 def nextcloud_connections() -> Connections:

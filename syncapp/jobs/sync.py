@@ -74,9 +74,11 @@ def drain(number: int) -> None:
                     break
                 refresh.refresh_if_due()
             if not serve_one(owner):
+                sides.close_unused()
                 time.sleep(IDLE_SECONDS)
     finally:
         places.leave(number, owner)
+        sides.close_all()
     if not stop.requested():
         from syncapp.jobs.dispatch import start_drain  # dispatch names this task
 

@@ -15,6 +15,7 @@ import ssl
 import time
 import zlib
 from collections.abc import Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from email.utils import mktime_tz, parsedate_tz
 from functools import cache
@@ -99,10 +100,21 @@ class Connections:
         self._authorities = (authorities or _usual_authorities()) if parts.scheme == "https" else None
         self._idle: list[_Connection] = []
         self._cookies: Mapping[str, str] = {}
+        self._borrowed = False
+
+    def borrow(self) -> Connections:
+        """The same connections for another user, whose cookies are others; closing it ends none of them.
+
+        A connection belongs to nobody: it is kept only when an answer was read to its end, and each request says who
+        asks.
+        """
+        other = copy(self)
+        other._cookies, other._borrowed = {}, True
+        return other
 
     def close(self) -> None:
-        """Let go of the connections."""
-        while self._idle:
+        """Let go of the connections; whoever asks again makes new ones."""
+        while self._idle and not self._borrowed:
             self._idle.pop().close()
 
     def exchange(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:

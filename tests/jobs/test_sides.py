@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pytest_django import Settings
 
+from connector_project.env import BASE_DIR
 from lab.nextcloud.remote import NextcloudControl
 from lab.process import start
 from syncapp.items import Kind
 from syncapp.jobs import probe, sides
 from syncapp.models import Enrollment, ServiceAccount
-from syncapp.side import NotAllowed, SideName
+from syncapp.side import NotAllowed, SideName, SidesOf
 from tests.jobs.fakes import FakeSide
 
 
@@ -27,6 +32,53 @@ def test_both_sides_of_both_kinds_are_built_without_a_connection() -> None:
         assert (of.exchange.name, of.nextcloud.name) == (SideName.EXCHANGE, SideName.NEXTCLOUD)
         of.exchange.close()
         of.nextcloud.close()
+
+
+def test_people_share_connections_but_neither_cookies_nor_mailbox(settings: Settings) -> None:
+    settings.NEXTCLOUD_URL = "http://127.0.0.1:10"
+    account = ServiceAccount(name="s", endpoint="http://127.0.0.1:9/EWS", username="s", password="p")
+
+    def built(**values: str) -> tuple[Any, Any]:
+        fields = {"nextcloud_login": "a", "token": "t", "mailbox": "a@example.org"} | values
+        [of, other] = sides.build(Enrollment(**fields), account)
+        assert transport(other) is transport(of), "one session at Nextcloud for both kinds"
+        return of.exchange.connection, transport(of)  # type: ignore[attr-defined]
+
+    def transport(of: SidesOf) -> Any:
+        return of.nextcloud._client._transport  # type: ignore[attr-defined]
+
+    (ada, at_first), (ada_again, again), (ben, other), (_, new_token) = (
+        built(), built(), built(nextcloud_login="b", mailbox="b@example.org"), built(token="new")
+    )  # fmt: skip
+    assert again is at_first
+    assert len({id(each) for each in (at_first, other, new_token)}) == 3
+    assert len({id(each._idle) for each in (at_first, other, new_token)}) == 1
+    assert ada._service.protocol is ada_again._service.protocol is ben._service.protocol
+    assert ada._service._cookies is not ada_again._service._cookies
+    account.password = "changed"
+    assert built()[0]._service.protocol is not ada._service.protocol
+
+
+_FORKING = """
+import os, django
+django.setup()
+from syncapp.jobs import sides
+from syncapp.models import Enrollment, ServiceAccount
+account = ServiceAccount(name="s", endpoint="http://127.0.0.1:9/EWS", username="s", password="p")
+sides.build(Enrollment(nextcloud_login="a", token="t", mailbox="a@example.org"), account)
+kept = lambda: [len(each._things) for each in (sides._sessions, sides._servers, sides._people)]
+assert kept() == [1, 1, 1]
+child = os.fork()
+if child == 0:
+    os._exit(sum(kept()))
+assert os.waitpid(child, 0)[1] == 0
+assert kept() == [1, 1, 1]
+"""
+
+
+def test_a_forked_process_begins_without_connections() -> None:
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings"}
+    subprocess.run([sys.executable, "-c", _FORKING], cwd=BASE_DIR, env=environment, check=True)
 
 
 def test_an_error_says_which_side_it_came_from() -> None:

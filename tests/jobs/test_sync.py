@@ -385,6 +385,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr("syncapp.jobs.sync.time.monotonic", lambda: time["now"])
     monkeypatch.setattr("syncapp.jobs.sync.time.sleep", sleep)
     monkeypatch.setattr("syncapp.jobs.refresh.refresh_if_due", lambda: done.append("refresh"))
+    monkeypatch.setattr("syncapp.jobs.sync.sides.close_unused", lambda: done.append("close unused"))
+    monkeypatch.setattr("syncapp.jobs.sync.sides.close_all", lambda: done.append("close all"))
     monkeypatch.setattr("syncapp.jobs.sync.sides.build", build)
 
     def serve_nobody(owner: str) -> bool:
@@ -397,7 +399,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_a_worker_refreshes_serves_and_queues_its_successor(quick: list[str]) -> None:
     sync.drain(1)
-    assert quick == ["refresh", "serve", "sleep"]
+    assert quick == ["refresh", "serve", "close unused", "sleep", "close all"]
     assert [(row.task["func"], row.task["args"]) for row in OrmQ.objects.all()] == [("syncapp.jobs.sync.drain", (1,))]
     assert places.vacant(timezone.now()) == [1, 2]
 
@@ -412,7 +414,7 @@ def test_a_second_worker_at_the_same_place_ends_at_once(quick: list[str]) -> Non
 def test_a_worker_that_shall_stop_queues_no_successor(quick: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("syncapp.jobs.stopping.Stopping.requested", lambda self: True)
     sync.drain(1)
-    assert quick == []
+    assert quick == ["close all"]
     assert not OrmQ.objects.exists()
     assert places.vacant(timezone.now()) == [1, 2]
 

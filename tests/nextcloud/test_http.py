@@ -214,6 +214,22 @@ def test_a_connection_that_the_server_ends_is_not_used_again() -> None:
             connections.close()
 
 
+def test_another_user_shares_the_connection_and_no_cookie() -> None:
+    setting = b"HTTP/1.1 200 OK\r\nSet-Cookie: session=first\r\nContent-Length: 2\r\n\r\nok"
+    with Server([[setting, OK, OK, OK]]) as server:
+        first = Connections(server.url)
+        second = first.borrow()
+        for each in (first, second, first):
+            each.exchange("GET", "/a", {}, b"")
+            second.close()
+        third = second.borrow()
+        third.exchange("GET", "/a", {}, b"")
+        first.close()
+    [heads] = server.requests
+    assert ["Cookie: session=first" in head for head in heads] == [False, False, True, False]
+    assert not first._idle
+
+
 def _until_ended(connections: Connections) -> None:
     """Wait until what the server does to a kept connection has arrived here."""
     for each in connections._idle:

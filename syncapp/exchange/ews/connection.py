@@ -30,9 +30,10 @@ from exchangelib.services.common import EWSService
 from exchangelib.transport import DEFAULT_HEADERS
 from exchangelib.util import create_element, post_ratelimited
 from exchangelib.version import EXCHANGE_2013_SP1, Version
+from requests.cookies import RequestsCookieJar
 
 from syncapp.exchange.ews.errors import error_of_fault
-from syncapp.exchange.ews.markup import Markup
+from syncapp.exchange.ews.markup import Markup, t
 from syncapp.exchange.ews.xml import MESSAGES, SOAP, Element, NotXml, parse
 from syncapp.items.values import Kind
 from syncapp.side import LoginFailed, NotAllowed, Refused, SideError, Throttled, Unreachable
@@ -49,6 +50,8 @@ ANSWER_BYTES = 256 * 1024 * 1024
 _CHUNK_BYTES = 64 * 1024
 _GAP = "Request"
 """The name of the element that stands in an envelope where the request is to be."""
+_SOMEBODY = "somebody@mailbox.invalid"
+"""Stands in an envelope where the mailbox is to be."""
 
 
 class Authentication(StrEnum):
@@ -77,9 +80,12 @@ class Account:
 
 
 class Connection:
-    """The way to one mailbox. Cookies and connections are kept until ``close``; the same thread uses it throughout."""
+    """The way to one mailbox. Cookies and connections are kept until ``close``; the same thread uses it throughout.
 
-    def __init__(self, account: Account, mailbox: str) -> None:
+    ``sessions`` are those of the account where they shall outlive this; whoever made them closes them.
+    """
+
+    def __init__(self, account: Account, mailbox: str, sessions: Sessions | None = None) -> None:
         self.account = account
         self.mailbox = mailbox
         self._clock = ""
@@ -87,8 +93,8 @@ class Connection:
         """The zone in which the server counts where a request names none: days of an all-day occurrence, for one."""
         self.lists_to_find: set[Kind] = set()
         """Kinds of items that the server could not search for by our ids."""
-        self._protocol = _Protocol(account)
-        self._service = _Service(self._protocol, mailbox)
+        self._own_sessions = Sessions(account) if sessions is None else None
+        self._service = _Service(sessions or self._own_sessions, mailbox)
 
     @property
     def server_time(self) -> datetime:
@@ -117,7 +123,8 @@ class Connection:
 
     def close(self) -> None:
         """Let go of the connections."""
-        self._protocol.close()
+        if self._own_sessions is not None:
+            self._own_sessions.close()
 
     def _send(self, request: Markup) -> list[Element]:
         try:
@@ -195,13 +202,17 @@ class _Answers(FailFast):  # type: ignore[misc]  # exchangelib has no types
         raise Unreachable(f"The address given for Exchange answers with status {status}.")
 
 
-class _Protocol(BaseProtocol):  # type: ignore[misc]
-    """Sessions of one mailbox: exchangelib's own class shares them between mailboxes, cookies included."""
+class Sessions(BaseProtocol):  # type: ignore[misc]
+    """The connections of one service account, signed in as it (NTLM signs in a connection once, not each request).
+
+    They may serve one mailbox after the other. exchangelib's own class would share cookies between them, too.
+    """
 
     USERAGENT = "NextcloudExchangeConnector"
 
     def __init__(self, account: Account) -> None:
         self._ca_file = account.ca_file
+        self.envelopes: dict[str, tuple[bytes, bytes]] = {}
         super().__init__(
             Configuration(
                 credentials=Credentials(account.username, account.password),
@@ -258,16 +269,16 @@ class _Session(requests.Session):
 class _Service(EWSService):  # type: ignore[misc]
     """exchangelib's envelope and post, with our payload in and the bytes of the answer out."""
 
-    def __init__(self, protocol: _Protocol, mailbox: str) -> None:
-        super().__init__(protocol)
+    def __init__(self, sessions: Sessions | None, mailbox: str) -> None:
+        super().__init__(sessions)
         self._mailbox = mailbox
+        self._cookies = RequestsCookieJar()
         self._windows_zone = ""
-        self._headers = self._extra_headers()
-        self._envelopes: dict[str, tuple[bytes, bytes]] = {}
+        self._headers = {"X-AnchorMailbox": mailbox}
 
     @property
     def _account_to_impersonate(self) -> Identity:
-        return Identity(primary_smtp_address=self._mailbox)
+        return Identity(primary_smtp_address=_SOMEBODY)
 
     @property
     def _timezone(self) -> SimpleNamespace:
@@ -278,6 +289,7 @@ class _Service(EWSService):  # type: ignore[misc]
         """The body of the answer, and its header Date. Raises SideErrors and exchangelib's errors for transport."""
         before, after = self._envelope(windows_zone)
         session = self.protocol.get_session()
+        session.cookies = self._cookies
         response, session = post_ratelimited(
             protocol=self.protocol,
             session=session,
@@ -299,13 +311,16 @@ class _Service(EWSService):  # type: ignore[misc]
         return content, response.headers.get("Date", "")
 
     def _envelope(self, windows_zone: str) -> tuple[bytes, bytes]:
-        """What stands before and after a request. It is always the same, so exchangelib builds it once."""
-        if windows_zone not in self._envelopes:
+        """What stands before and after a request. But for the mailbox it is the same, so exchangelib builds it once."""
+        envelopes = self.protocol.envelopes
+        if windows_zone not in envelopes:
             self._windows_zone = windows_zone
             built = self.wrap(content=create_element(f"m:{_GAP}"), api_version=self._version_hint.api_version)
             before, _, after = built.partition(f"<m:{_GAP}/>".encode())
-            self._envelopes[windows_zone] = before, after
-        return self._envelopes[windows_zone]
+            envelopes[windows_zone] = before, after
+        before, after = envelopes[windows_zone]
+        somebody, mailbox = (t("PrimarySmtpAddress", each).encode() for each in (_SOMEBODY, self._mailbox))
+        return before.replace(somebody, mailbox), after
 
 
 def _read(response: requests.Response) -> bytes:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from syncapp.exchange.ews.connection import Account, Connection
+from syncapp.exchange.ews.connection import Account, Connection, Sessions
 from syncapp.exchange.ews.errors import error_of_code, error_of_fault, error_of_message
 from syncapp.exchange.ews.markup import m, t
 from syncapp.exchange.ews.operations import distinguished, get_folders
@@ -173,6 +173,7 @@ class _Recorder(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     asked: ClassVar[list[tuple[dict[str, str], bytes]]] = []
+    ports: ClassVar[list[int]] = []
     answer = (
         b'<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>'
         b'<m:GetFolderResponse xmlns:m="http://schemas.microsoft.com/exchange/services/2006/messages">'
@@ -183,6 +184,7 @@ class _Recorder(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.ports.append(self.client_address[1])
         self.asked.append(({name.lower(): value for name, value in self.headers.items()}, body))
         self.send_response(200)
         self.send_header("Set-Cookie", "X-BackEndCookie=there; path=/EWS")
@@ -195,22 +197,39 @@ class _Recorder(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def recorder() -> Iterator[str]:
-    """The address of a server that only keeps what it is asked."""
+def recorder() -> Iterator[Account]:
+    """The account of a server that keeps what it was asked."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Recorder)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     _Recorder.asked.clear()
-    yield f"http://127.0.0.1:{server.server_port}"
+    _Recorder.ports.clear()
+    yield Account(f"http://127.0.0.1:{server.server_port}/EWS/Exchange.asmx", "s", "p")
     server.shutdown()
     server.server_close()
 
 
-def test_every_request_names_its_mailbox_its_version_and_keeps_cookies(recorder: str) -> None:
-    connection = Connection(Account(f"{recorder}/EWS/Exchange.asmx", "s", "p"), MAILBOX)
-    for _ in range(3):
+def test_mailboxes_that_share_the_sessions_of_an_account_share_no_cookies(recorder: Account) -> None:
+    sessions = Sessions(recorder)
+    mailboxes = ("ada@lab.example", "ben@lab.example", "ada@lab.example")
+    for mailbox in mailboxes:
+        connection = Connection(recorder, mailbox, sessions)
         ask(connection)
+        ask(connection)
+        connection.close()
+    sessions.close()
+    assert [headers["x-anchormailbox"] for headers, _ in _Recorder.asked[::2]] == list(mailboxes)
+    for headers, body in _Recorder.asked:
+        assert f">{headers['x-anchormailbox']}<".encode() in body
+    assert ["cookie" in headers for headers, _ in _Recorder.asked] == [False, True] * 3
+    assert len(set(_Recorder.ports)) == 1, "one connection for all"
+
+
+def test_every_request_names_its_mailbox_its_version_and_keeps_cookies(recorder: Account) -> None:
+    connection = Connection(recorder, MAILBOX)
+    ask(connection)
+    ask(connection)
     connection.close()
-    (first, body), (second, again), (third, _) = _Recorder.asked
+    (first, body), (second, _) = _Recorder.asked
     assert first["x-anchormailbox"] == second["x-anchormailbox"] == MAILBOX
     assert first["authorization"].startswith("Basic ")
     assert "cookie" not in first
