@@ -15,34 +15,34 @@ from typing import Any, cast
 
 from django.conf import settings
 
-from syncapp.exchange.ews import connection, side
+from syncapp.exchange.ews import connection, posting, side
+from syncapp.http import Connections, Limits
 from syncapp.items import Kind
 from syncapp.jobs.kept import Kept
 from syncapp.models import Enrollment, ServiceAccount
-from syncapp.nextcloud.http import IDLE_SECONDS, Connections
 from syncapp.nextcloud.side import Account, NextcloudSide
 from syncapp.side import Side, SideError, SidesOf
 
-EWS_SECONDS = 60.0
+EWS_SECONDS = 120.0
 """The longest that one request to Exchange may take; leases outlast it (docs/architecture.md, rule 21)."""
 
 _EXCHANGE_IDLE_SECONDS = 30.0
 """IIS ends a connection that was idle for two minutes; we want to be the first."""
 _ACCOUNTS, _PEOPLE = 32, 2000
 
-_sessions: Kept[connection.Sessions] = Kept(_ACCOUNTS)
+_sessions: Kept[posting.Sessions] = Kept(_ACCOUNTS)
 _servers: Kept[Connections] = Kept(_ACCOUNTS)
 _people: Kept[Connections] = Kept(_PEOPLE)
 
 _AUTHENTICATION = {
-    ServiceAccount.AuthType.BASIC.value: connection.Authentication.BASIC,
-    ServiceAccount.AuthType.NTLM.value: connection.Authentication.NTLM,
+    ServiceAccount.AuthType.BASIC.value: posting.Authentication.BASIC,
+    ServiceAccount.AuthType.NTLM.value: posting.Authentication.NTLM,
 }
 
 
 def build(enrollment: Enrollment, account: ServiceAccount) -> list[SidesOf]:
     """Both sides for each kind of item. Opens no connection; the caller closes the sides."""
-    service = connection.Account(
+    service = posting.Account(
         url=account.endpoint,
         username=account.username,
         password=str(account.password),
@@ -50,7 +50,7 @@ def build(enrollment: Enrollment, account: ServiceAccount) -> list[SidesOf]:
         ca_file=str(settings.CA_FILE) if settings.CA_FILE else None,
         request_seconds=EWS_SECONDS,
     )
-    sessions = _sessions.get(service, lambda: connection.Sessions(service))
+    sessions = _sessions.get(service, lambda: connection.open_sessions(service))
     ews = connection.Connection(service, str(enrollment.mailbox), sessions)
     exchange = side.open_sides(ews, settings.TIME_ZONE)
     nextcloud = _kept_connections(enrollment)
@@ -78,7 +78,7 @@ def _kept_connections(enrollment: Enrollment) -> Connections:
 def close_unused() -> None:
     """Close the connections that have been idle for a while. Called while nobody is served."""
     _sessions.close_unused(_EXCHANGE_IDLE_SECONDS)
-    _servers.close_unused(IDLE_SECONDS)
+    _servers.close_unused(Limits.idle)
 
 
 def close_all() -> None:

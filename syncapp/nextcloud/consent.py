@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode, urlsplit
 
+from syncapp.http import Transport
 from syncapp.nextcloud.dav import Answer, DavClient
-from syncapp.nextcloud.http import Transport
 from syncapp.side import LoginFailed, NotAllowed, SideError, Unreachable
 
 _BASE = "/index.php/apps/sendentsynchroniser/api/1.0"

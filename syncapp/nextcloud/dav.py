@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from lxml import etree
 
-from syncapp.nextcloud.http import (
+from syncapp.http import (
     Broken,
     Connections,
     HttpError,

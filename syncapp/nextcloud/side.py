@@ -16,13 +16,13 @@ from functools import cached_property
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from syncapp.http import Limits, Transport
 from syncapp.items import Item, Kind
 from syncapp.nextcloud import reading, requests
 from syncapp.nextcloud.codecs import CODECS, Parsed
 from syncapp.nextcloud.content_lines import Text
 from syncapp.nextcloud.dav import Answer, DavClient
 from syncapp.nextcloud.homes import NEXTCLOUD_ROOT, Home, Listing, find_home, forget_homes, list_collections, not_dav
-from syncapp.nextcloud.http import REQUEST_SECONDS, Transport
 from syncapp.side import (
     AlreadyThere,
     ChangedMeanwhile,
@@ -77,7 +77,7 @@ class NextcloudSide:
 
     name = SideName.NEXTCLOUD
     steps: frozenset[str] = frozenset()
-    request_seconds = REQUEST_SECONDS
+    request_seconds = Limits.request
 
     def __init__(
         self,

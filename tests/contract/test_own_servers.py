@@ -12,7 +12,8 @@ import exchangelib
 import pytest
 from exchangelib.protocol import FailFast
 
-from syncapp.exchange.ews.connection import Account, Connection
+from syncapp.exchange.ews.connection import Connection
+from syncapp.exchange.ews.posting import Account
 from syncapp.exchange.ews.side import open_side as open_ews
 from syncapp.items import Kind
 from syncapp.nextcloud.homes import NEXTCLOUD_ROOT

@@ -53,10 +53,10 @@ def test_people_share_connections_but_neither_cookies_nor_mailbox(settings: Sett
     assert again is at_first
     assert len({id(each) for each in (at_first, other, new_token)}) == 3
     assert len({id(each._idle) for each in (at_first, other, new_token)}) == 1
-    assert ada._service.protocol is ada_again._service.protocol is ben._service.protocol
-    assert ada._service._cookies is not ada_again._service._cookies
+    assert ada._sessions is ada_again._sessions is ben._sessions
+    assert ada._visit is not ada_again._visit
     account.password = "changed"
-    assert built()[0]._service.protocol is not ada._service.protocol
+    assert built()[0]._sessions is not ada._sessions
 
 
 _FORKING = """

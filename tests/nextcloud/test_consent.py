@@ -10,8 +10,8 @@ import pytest
 
 from lab.nextcloud.consent import DEFAULT_SECRET
 from lab.nextcloud.remote import ADMIN, ADMIN_PASSWORD, NextcloudControl
+from syncapp.http import Reply
 from syncapp.nextcloud.consent import AppMissing, ConsentApp, ListUnreadable, Person, UnknownPerson
-from syncapp.nextcloud.http import Reply
 from syncapp.nextcloud.token import open_token
 from syncapp.side import LoginFailed, NotAllowed, SideError, Throttled, Unreachable
 from tests.nextcloud.conftest import LOGIN, PASSWORD, UID

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from syncapp.http import Broken, HttpError, NotConnected, Reply, TooLarge, TooSlow
 from syncapp.items import Event, Kind
 from syncapp.nextcloud import dav, requests
 from syncapp.nextcloud import side as nextcloud_side
 from syncapp.nextcloud.dav import Answer, DavClient, Multistatus, path_of, plain_etag
-from syncapp.nextcloud.http import Broken, HttpError, NotConnected, Reply, TooLarge, TooSlow
 from syncapp.nextcloud.side import Account, NextcloudSide
 from syncapp.side import Deletion, Gone, Object, Throttled, Unreachable, Unreadable, Written
 from tests.nextcloud.transport import Pretended, Request, Respond, reply

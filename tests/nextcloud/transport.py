@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from syncapp.nextcloud.http import Reply
+from syncapp.http import Reply
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from syncapp.exchange.ews import operations
 from syncapp.exchange.ews.connection import Connection
@@ -17,6 +17,8 @@ from syncapp.side import Gone, Look, SideError
 
 ROOT, BIN = "msgfolderroot", "deleteditems"
 DEFAULT_FOLDER = {Kind.EVENT: "calendar", Kind.CONTACT: "contacts"}
+_NAMES = (ROOT, BIN, *DEFAULT_FOLDER.values())
+_IDS = [operations.distinguished(name) for name in _NAMES]
 
 _SETTLED = timedelta(seconds=5)
 """How old the newest change must be before times of whole seconds tell it from a next one."""
@@ -43,20 +45,23 @@ class Landmarks:
 
     def visit(self) -> None:
         """Ask for the ids if that was not done yet, and look at the default folders with the same request."""
-        if not self._ids:
-            for element in self._ask(_LOOK_PATHS):
-                self._seen[folder_id(element)] = self._look(element)
+        if self._ids:
+            return
+        found = self._ask(_LOOK_PATHS)
+        now = self._connection.server_time
+        for name in DEFAULT_FOLDER.values():
+            if not isinstance(folder := found[name], SideError):
+                self._seen[folder_id(folder)] = _look(folder, now)
 
-    def _ask(self, paths: Markup | None) -> list[Element]:
-        names = (ROOT, BIN, *DEFAULT_FOLDER.values())
-        answers = operations.get_folders(self._connection, list(map(operations.distinguished, names)), paths)
-        found = dict(zip(names, answers, strict=True))
+    def _ask(self, paths: Markup | None) -> dict[str, operations.Answer]:
+        answers = operations.get_folders(self._connection, _IDS, paths)
+        found = dict(zip(_NAMES, answers, strict=True))
         # Without these there is no mailbox to speak of; a missing default folder concerns its own kind.
         for name in (ROOT, BIN):
             if isinstance(problem := found[name], SideError):
                 raise problem
         self._ids = {name: each if isinstance(each, SideError) else folder_id(each) for name, each in found.items()}
-        return [each for each in answers if not isinstance(each, SideError)]
+        return found
 
     def look(self, folders: Collection[str]) -> Mapping[str, Look]:
         """See ``EwsSide.look``. What ``visit`` has seen is told once: a later look has to ask (rule 1)."""
@@ -65,24 +70,25 @@ class Landmarks:
         if not wanted:
             return found
         answers = operations.get_folders(self._connection, list(map(operations.folder_id, wanted)), _LOOK_PATHS)
+        now = self._connection.server_time
         for id, answer in zip(wanted, answers, strict=True):
             if isinstance(answer, Gone):
                 continue
             if isinstance(answer, SideError):
                 raise answer
-            found[id] = self._look(answer)
+            found[id] = _look(answer, now)
         return found
 
-    def _look(self, folder: Element) -> Look:
-        """No token where the server does not tell, and none while times of whole seconds can't tell a next change."""
-        properties = Properties(folder)
-        changed, deleted = extended(properties, LAST_CHANGE), extended(properties, DELETED_TOTAL)
-        try:
-            if not deleted or self._connection.server_time - parse_instant(changed) < _SETTLED:
-                return Look(None)
-        except ValueError:
+
+def _look(folder: Element, now: datetime) -> Look:
+    """No token where the server does not tell, and none while times of whole seconds can't tell a next change."""
+    changed, deleted = extended(folder, LAST_CHANGE), extended(folder, DELETED_TOTAL)
+    try:
+        if not deleted or now - parse_instant(changed) < _SETTLED:
             return Look(None)
-        return Look(f"{changed} {deleted} {properties.text('TotalCount')}")
+    except ValueError:
+        return Look(None)
+    return Look(f"{changed} {deleted} {text(folder, 'TotalCount')}")
 
 
 def folder_id(element: Element) -> str:

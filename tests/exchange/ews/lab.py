@@ -13,7 +13,8 @@ from exchangelib.protocol import FailFast
 from lxml import etree
 
 from lab.process import start
-from syncapp.exchange.ews.connection import Account, Connection
+from syncapp.exchange.ews.connection import Connection
+from syncapp.exchange.ews.posting import Account
 from syncapp.exchange.ews.side import EwsSide, open_side
 from syncapp.items.values import Kind
 from tests.exchange.ews.schema import assert_valid

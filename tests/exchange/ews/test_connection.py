@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import logging
 import socket
+import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
-from syncapp.exchange.ews.connection import Account, Connection, Sessions
+from syncapp.exchange.ews.connection import Connection, open_sessions
 from syncapp.exchange.ews.errors import error_of_code, error_of_fault, error_of_message
 from syncapp.exchange.ews.markup import m, t
 from syncapp.exchange.ews.operations import distinguished, get_folders
+from syncapp.exchange.ews.posting import Account, Authentication, Sessions
 from syncapp.exchange.ews.side import open_side
+from syncapp.exchange.ews.signed import Signed
+from syncapp.exchange.ews.straight import Straight
 from syncapp.exchange.ews.xml import parse
 from syncapp.items.values import Kind
 from syncapp.side import (
@@ -36,6 +41,7 @@ from syncapp.side import (
 from tests.contract import samples
 from tests.exchange.ews import wire
 from tests.exchange.ews.lab import MAILBOX, Lab, running
+from tests.test_http import certificate
 
 
 @pytest.fixture(scope="module")
@@ -44,13 +50,39 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         yield lab
 
 
+OpenSessions = Callable[[Account], Sessions]
+
+
+@pytest.fixture(params=[Straight, Signed])
+def open_some(request: pytest.FixtureRequest) -> OpenSessions:
+    """Each way in which a request may get to Exchange."""
+    found: OpenSessions = request.param
+    return found
+
+
+Connect = Callable[..., Connection]
+
+
 @pytest.fixture
-def connection(lab: Lab) -> Iterator[Connection]:
+def connect(lab: Lab, open_some: OpenSessions) -> Iterator[Connect]:
+    """Connects to a mailbox with an account that differs from the lab's by the fields that are given."""
+    opened: list[Sessions] = []
+
+    def connect(mailbox: str = MAILBOX, **fields: Any) -> Connection:
+        account = replace(lab.account, **fields)
+        opened.append(open_some(account))
+        return Connection(account, mailbox, opened[-1])
+
     lab.control("DELETE", "faults")
-    connection = Connection(lab.account, MAILBOX)
-    yield connection
-    connection.close()
+    yield connect
+    for each in opened:
+        each.close()
     lab.control("DELETE", "faults")
+
+
+@pytest.fixture
+def connection(connect: Connect) -> Connection:
+    return connect()
 
 
 def ask(connection: Connection) -> None:
@@ -128,44 +160,79 @@ def test_an_answer_that_was_cut_is_no_answer(lab: Lab, connection: Connection) -
         ask(connection)
 
 
-def test_a_wrong_password_is_a_failed_login(lab: Lab) -> None:
-    connection = Connection(replace(lab.account, password="wrong"), MAILBOX)
+@pytest.mark.parametrize("password", ["wrong", "wröng", "wrong ✓"])
+def test_a_wrong_password_is_a_failed_login(lab: Lab, password: str) -> None:
+    connection = Connection(replace(lab.account, password=password), MAILBOX)
     with pytest.raises(LoginFailed):
         ask(connection)
     connection.close()
 
 
-def test_a_service_account_without_the_right_is_not_allowed(lab: Lab) -> None:
+def test_a_login_is_tried_once_by_either_way(connect: Connect) -> None:
+    with pytest.raises(LoginFailed):
+        ask(connect(password="wrong"))
+
+
+def test_a_service_account_without_the_right_is_not_allowed(lab: Lab, connect: Connect) -> None:
     lab.control("POST", "accounts", {"name": "limited", "password": "l1mited", "impersonates": []})
-    connection = Connection(replace(lab.account, username="limited", password="l1mited"), MAILBOX)
     with pytest.raises(NotAllowed, match="ApplicationImpersonation"):
-        ask(connection)
-    connection.close()
+        ask(connect(username="limited", password="l1mited"))
 
 
-def test_an_unknown_mailbox_is_none(lab: Lab) -> None:
-    connection = Connection(lab.account, "nobody@lab.example")
+def test_an_unknown_mailbox_is_none(connect: Connect) -> None:
     with pytest.raises(NoMailbox):
-        ask(connection)
-    connection.close()
+        ask(connect("nobody@lab.example"))
 
 
-def test_nobody_listening_is_unreachable(lab: Lab) -> None:
+def test_nobody_listening_is_unreachable(connect: Connect) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{taken.getsockname()[1]}/EWS/Exchange.asmx"
-        connection = Connection(replace(lab.account, url=url), MAILBOX)
         with pytest.raises(Unreachable):
-            ask(connection)
-        connection.close()
+            ask(connect(url=f"http://127.0.0.1:{taken.getsockname()[1]}/EWS/Exchange.asmx"))
 
 
-def test_a_server_that_never_answers_is_unreachable(lab: Lab) -> None:
+def test_a_server_that_never_answers_is_unreachable(lab: Lab, connect: Connect) -> None:
     lab.control("POST", "faults", {"delay": 3, "times": 1})
-    connection = Connection(replace(lab.account, request_seconds=0.2), MAILBOX)
     with pytest.raises(Unreachable, match="in time"):
-        ask(connection)
-    connection.close()
+        ask(connect(request_seconds=0.2))
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_only_a_certificate_of_a_known_authority_is_trusted(
+    known: bool, open_some: OpenSessions, tmp_path: Path
+) -> None:
+    file = certificate(tmp_path, "127.0.0.1")
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.load_cert_chain(file)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Recorder)
+    server.socket = serving.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    ca_file = str(file) if known else None
+    account = Account(f"https://127.0.0.1:{server.server_port}/EWS/Exchange.asmx", "s", "p", ca_file=ca_file)
+    sessions = Straight(account, ca_file or "") if open_some is Straight else open_some(account)
+    connection = Connection(account, MAILBOX, sessions)
+    try:
+        if known:
+            ask(connection)
+        else:
+            with pytest.raises(Unreachable, match="certificate is not trusted"):
+                ask(connection)
+    finally:
+        sessions.close()
+        server.shutdown()
+        server.server_close()
+
+
+def test_only_what_exchangelib_alone_can_do_goes_through_it(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    ntlm = replace(lab.account, authentication=Authentication.NTLM)
+    assert isinstance(open_sessions(lab.account), Straight)
+    assert isinstance(open_sessions(ntlm), Signed)
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    assert isinstance(open_sessions(lab.account), Signed)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    assert isinstance(open_sessions(lab.account), Straight)
 
 
 class _Recorder(BaseHTTPRequestHandler):
@@ -208,8 +275,10 @@ def recorder() -> Iterator[Account]:
     server.server_close()
 
 
-def test_mailboxes_that_share_the_sessions_of_an_account_share_no_cookies(recorder: Account) -> None:
-    sessions = Sessions(recorder)
+def test_mailboxes_that_share_the_sessions_of_an_account_share_no_cookies(
+    recorder: Account, open_some: OpenSessions
+) -> None:
+    sessions = open_some(recorder)
     mailboxes = ("ada@lab.example", "ben@lab.example", "ada@lab.example")
     for mailbox in mailboxes:
         connection = Connection(recorder, mailbox, sessions)

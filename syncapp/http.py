@@ -25,12 +25,6 @@ from urllib.parse import urlsplit
 
 import certifi
 
-STEP_SECONDS = 30.0
-"""For connecting, and for each wait while a request is sent or an answer read."""
-REQUEST_SECONDS = 190.0
-"""For all of it, however slowly an answer drips in."""
-IDLE_SECONDS = 4.0
-"""Apache closes a connection that was idle for five seconds; we want to be the first."""
 MAX_ANSWER = 256 * 1024 * 1024
 
 _PART = 256 * 1024
@@ -38,6 +32,20 @@ _FIRST_FINAL_STATUS = 200
 _WITH_LENGTH = frozenset({"PUT", "POST"})
 """Methods whose requests say that they have no body (RFC 9110 section 8.6)."""
 _PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How many seconds things may take.
+
+    ``step`` is for connecting, and for each wait while a request is sent or an answer read; ``request`` for all of it,
+    however slowly an answer drips in. A connection that was ``idle`` for so long is not used again: Apache closes one
+    after five seconds, and we want to be the first.
+    """
+
+    step: float = 30.0
+    request: float = 190.0
+    idle: float = 4.0
 
 
 class HttpError(Exception):
@@ -92,12 +100,13 @@ class Connections:
     the whole server.
     """
 
-    def __init__(self, url: str, authorities: ssl.SSLContext | None = None) -> None:
+    def __init__(self, url: str, authorities: ssl.SSLContext | None = None, limits: Limits = Limits()) -> None:
         parts = urlsplit(url)
         self._host = parts.netloc.rpartition("@")[2]
         self._name = parts.hostname or ""
         self._port = parts.port or _PORTS[parts.scheme]
         self._authorities = (authorities or _usual_authorities()) if parts.scheme == "https" else None
+        self._limits = limits
         self._idle: list[_Connection] = []
         self._cookies: Mapping[str, str] = {}
         self._borrowed = False
@@ -120,7 +129,7 @@ class Connections:
     def exchange(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """One request and its answer; nothing is repeated and no redirect followed. Raises HttpError."""
         request = self._request(method, path, headers, body)
-        deadline = time.monotonic() + REQUEST_SECONDS
+        deadline = time.monotonic() + self._limits.request
         connection = self._kept() or self._connected(deadline)
         keep = False
         try:
@@ -168,19 +177,19 @@ class Connections:
 
     def _connected(self, deadline: float) -> _Connection:
         try:
-            sock = socket.create_connection((self._name, self._port), STEP_SECONDS)
+            sock = socket.create_connection((self._name, self._port), self._limits.step)
         except (OSError, UnicodeError) as error:
             raise NotConnected(type(error).__name__) from error
         try:
             # Without it the end of a long body waits for an acknowledgement of its beginning.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._authorities is not None:
-                sock.settimeout(min(STEP_SECONDS, deadline - time.monotonic()))
+                sock.settimeout(min(self._limits.step, deadline - time.monotonic()))
                 sock = self._authorities.wrap_socket(sock, server_hostname=self._name)
         except (OSError, UnicodeError) as error:
             sock.close()
             raise NotConnected(type(error).__name__) from error
-        return _Connection(sock)
+        return _Connection(sock, self._limits)
 
     def _remember(self, lines: Iterable[str]) -> None:
         """Take in cookies (RFC 6265 section 5.2), or forget those that have expired."""
@@ -209,9 +218,10 @@ def _expired(attributes: Mapping[str, str]) -> bool:
 class _Connection(io.RawIOBase):
     """One connection, and what comes in from it as a stream; every wait is limited."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, limits: Limits) -> None:
         super().__init__()
         self._sock = sock
+        self._limits = limits
         self._deadline = 0.0
         self._idle_since = 0.0
 
@@ -222,7 +232,7 @@ class _Connection(io.RawIOBase):
 
     def usable(self) -> bool:
         """Whether it was not idle for too long, and the server has not ended it or said something unasked."""
-        if time.monotonic() - self._idle_since > IDLE_SECONDS:
+        if time.monotonic() - self._idle_since > self._limits.idle:
             return False
         poll = select.poll()
         poll.register(self._sock, select.POLLIN)
@@ -232,7 +242,7 @@ class _Connection(io.RawIOBase):
         left = self._deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError
-        self._sock.settimeout(min(STEP_SECONDS, left))
+        self._sock.settimeout(min(self._limits.step, left))
 
     def send(self, request: bytes, deadline: float) -> bool:
         """Send a request, and say whether all of it went; all of the exchange must be over at the deadline."""

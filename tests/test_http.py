@@ -17,8 +17,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from syncapp.nextcloud import http
-from syncapp.nextcloud.http import Broken, Connections, NotConnected, TooLarge, TooSlow
+from syncapp import http
+from syncapp.http import Broken, Connections, Limits, NotConnected, TooLarge, TooSlow
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 EMPTY = b"HTTP/1.1 204 No Content\r\n\r\n"
@@ -79,9 +79,11 @@ class Server:
                 self.let_go.wait(10)
 
 
-def asked(server: Server, method: str = "GET", body: bytes = b"", times: int = 1) -> list[http.Reply]:
+def asked(
+    server: Server, method: str = "GET", body: bytes = b"", times: int = 1, limits: Limits | None = None
+) -> list[http.Reply]:
     """The answers to so many equal requests."""
-    connections = Connections(server.url)
+    connections = Connections(server.url, limits=limits or Limits())
     try:
         return [connections.exchange(method, "/a", {"X-A": "1"}, body) for _ in range(times)]
     finally:
@@ -140,14 +142,11 @@ def test_an_answer_that_never_ends_is_left(packed: bool, monkeypatch: pytest.Mon
         asked(server)
 
 
-@pytest.mark.parametrize("limit", ["STEP_SECONDS", "REQUEST_SECONDS"])
+@pytest.mark.parametrize("limits", [Limits(step=0.05), Limits(request=0.05)])
 @pytest.mark.parametrize("beginning", [b"HTTP/1.1 200 OK\r\n...", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok..."])
-def test_an_answer_that_does_not_come_is_not_waited_for(
-    limit: str, beginning: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(http, limit, 0.05)
+def test_an_answer_that_does_not_come_is_not_waited_for(limits: Limits, beginning: bytes) -> None:
     with Server([[beginning]]) as server, pytest.raises(TooSlow):
-        asked(server)
+        asked(server, limits=limits)
 
 
 def test_a_refusal_is_heard_while_the_request_is_still_being_sent() -> None:
@@ -243,10 +242,9 @@ def test_what_came_unasked_is_no_answer() -> None:
         assert [each.body for each in asked(server, times=2)] == [b"ok", b""]
 
 
-def test_a_connection_that_was_idle_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "IDLE_SECONDS", -1.0)
+def test_a_connection_that_was_idle_is_not_used_again() -> None:
     with Server([[OK, OK], [EMPTY]]) as server:
-        assert [each.status for each in asked(server, times=2)] == [200, 204]
+        assert [each.status for each in asked(server, times=2, limits=Limits(idle=-1.0))] == [200, 204]
 
 
 def test_cookies_are_kept_until_they_expire() -> None:
