@@ -37,6 +37,7 @@ ROUND_SECONDS = 1.0
 FULL_COMPARISON_EVERY = dt.timedelta(hours=6)
 _SPREAD_SECONDS = 3600
 _SLOT_SECONDS = 300.0
+_TRIES = 20
 _PAUSE = dt.timedelta(seconds=5)
 
 _NEXT_DUE = """
@@ -98,7 +99,10 @@ def next_due(now: dt.datetime) -> Enrollment | None:
 
 def serve_one(owner: str, build: BuildSides | None = None) -> bool:
     """Sync one slice of one due enrollment. False when there is none, or no account free for it."""
-    while (enrollment := next_due(timezone.now())) is not None:
+    for _ in range(_TRIES):
+        enrollment = next_due(timezone.now())
+        if enrollment is None:
+            return False
         with accounts.slot_for(enrollment, owner, timezone.now(), _SLOT_SECONDS) as account:
             if account is None:
                 return False
