@@ -82,13 +82,14 @@ class Landmarks:
 
 def _look(folder: Element, now: datetime) -> Look:
     """No token where the server does not tell, and none while times of whole seconds can't tell a next change."""
-    changed, deleted = extended(folder, LAST_CHANGE), extended(folder, DELETED_TOTAL)
+    properties = Properties(folder)
+    changed, deleted = extended(properties, LAST_CHANGE), extended(properties, DELETED_TOTAL)
     try:
         if not deleted or now - parse_instant(changed) < _SETTLED:
             return Look(None)
     except ValueError:
         return Look(None)
-    return Look(f"{changed} {deleted} {text(folder, 'TotalCount')}")
+    return Look(f"{changed} {deleted} {properties.text('TotalCount')}")
 
 
 def folder_id(element: Element) -> str:
