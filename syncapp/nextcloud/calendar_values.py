@@ -37,20 +37,13 @@ def read_moment(value: str, tzid: str, zone_of: ZoneOf) -> Moment:
     value = value.strip()
     try:
         if _TIME.fullmatch(value):
-            year = int(value[:4])
-            wall = datetime(
-                year,
-                int(value[4:6]),
-                int(value[6:8]),
-                int(value[9:11]),
-                int(value[11:13]),
-                min(int(value[13:15]), 59),  # 60 is a leap second, which no calendar of ours knows
-            )
-            zone = "UTC" if value.endswith("Z") else zone_of(tzid, year) if tzid else ""
-            if FIRST_YEAR <= year <= LAST_YEAR:
+            # 60 is a leap second, which no calendar of ours knows.
+            wall = datetime.fromisoformat(value[:15] if value[13] < "6" else value[:13] + "59")
+            zone = "UTC" if value[-1] == "Z" else zone_of(tzid, wall.year) if tzid else ""
+            if FIRST_YEAR <= wall.year <= LAST_YEAR:
                 return ZonedTime(wall, zone)
         elif _DATE.fullmatch(value):
-            day = date(int(value[:4]), int(value[4:6]), int(value[6:8]))
+            day = date.fromisoformat(value)
             if FIRST_YEAR <= day.year <= LAST_YEAR:
                 return day
         else:

@@ -12,6 +12,7 @@ from syncapp.items.elements import Element
 from syncapp.nextcloud import contact_writing, contacts, event_writing, events
 from syncapp.nextcloud.content_lines import Text
 from syncapp.nextcloud.dav import CALDAV, CARDDAV
+from syncapp.nextcloud.parsing import CALENDAR_BYTES, CARD_BYTES
 from syncapp.side import Unreadable
 
 
@@ -38,13 +39,20 @@ class Codec:
     """The property that is a stored object's content."""
     suffix: str
     media_type: str
-    limit: str
+    most_bytes: int
+    too_large: str
+    """What to say of an object with more than ``most_bytes``, which Nextcloud does not store."""
     parse: Callable[[bytes], Parsed]
     new: Callable[[Any, str, datetime], Text]
     patch: Callable[[bytes, Any, Collection[Element], datetime], Text]
     whole: Callable[[Text], bytes]
     """The content that only people change: of a text that is about to be sent what ``parse`` says once it is stored."""
     check: Callable[[Any, str], None]
+
+    @property
+    def limit(self) -> str:
+        """``most_bytes`` as people say it."""
+        return f"{self.most_bytes // 1024 // 1024} MiB"
 
 
 class OtherKind(Unreadable):
@@ -76,7 +84,8 @@ CODECS: Mapping[Kind, Codec] = {
         data=f"{{{CALDAV}}}calendar-data",
         suffix=".ics",
         media_type="text/calendar; charset=utf-8",
-        limit="10 MiB",
+        most_bytes=CALENDAR_BYTES,
+        too_large="The event is larger than the 10 MiB that Nextcloud stores.",
         parse=_parse_event,
         new=event_writing.new,
         patch=event_writing.patch,
@@ -91,7 +100,8 @@ CODECS: Mapping[Kind, Codec] = {
         data=f"{{{CARDDAV}}}address-data",
         suffix=".vcf",
         media_type="text/vcard; charset=utf-8",
-        limit="5 MiB",
+        most_bytes=CARD_BYTES,
+        too_large="The contact is larger than the 5 MiB that Nextcloud stores; its picture may be too large.",
         parse=_parse_contact,
         new=contact_writing.new,
         patch=contact_writing.patch,

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import base64
 import quopri
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from syncapp.items.contact import Contact
 from syncapp.items.elements import Element
 from syncapp.items.fields import address_key, digits, line
-from syncapp.items.values import Email, Phone, PostalAddress
-from syncapp.nextcloud import content_lines
+from syncapp.items.values import Email, Phone, Photo, PostalAddress
 from syncapp.nextcloud.contacts import (
     ADDRESS_PARTS,
     FIRST_ADDRESS_PART,
@@ -23,17 +22,18 @@ from syncapp.nextcloud.contacts import (
     Card,
     addresses_of,
     emails_of,
+    meaning_of,
     parse,
     phones_of,
     photo_of,
     raw_text,
-    types_of,
 )
-from syncapp.nextcloud.content_lines import Line, Parameters, escape, make_line, split
+from syncapp.nextcloud.content_lines import Component, Line, Parameters, Text
 from syncapp.nextcloud.event_writing import PRODUCT
+from syncapp.nextcloud.text_values import constant_line, escape, make_line, sendable, split
 from syncapp.side import Refused
 
-_PHONE_TYPES: Mapping[str, tuple[str, ...]] = {
+PHONE_TYPES: Mapping[str, tuple[str, ...]] = {
     "work": ("WORK", "VOICE"),
     "work-2": ("WORK", "VOICE"),
     "home": ("HOME", "VOICE"),
@@ -69,21 +69,22 @@ _ORDER = (
     "categories",
     "photo",
 )
+_HEADER = (("VERSION", "3.0"), ("PRODID", PRODUCT))
 _PLACES = frozenset({"WORK", "HOME", "OTHER"})
 
 
-def new(contact: Contact, uid: str, now: datetime) -> content_lines.Text:
+def new(contact: Contact, uid: str, now: datetime) -> Text:
     """A new vCard 3.0 for ``contact``; ``now`` is in UTC and becomes its REV."""
-    skeleton = f"BEGIN:VCARD\r\nVERSION:3.0\r\nPRODID:{PRODUCT}\r\nUID:X\r\nEND:VCARD\r\n"
-    card = Card(content_lines.parse(skeleton.encode(), "VCARD", content_lines.CARD_BYTES), "3.0")
-    card.card.put("UID", [make_line("UID", escape(uid))])
-    writer = _Writer(card, contact)
+    lines: list[Line | Component] = [constant_line(name, value) for name, value in _HEADER]
+    lines.append(make_line("UID", escape(uid)))
+    card = Component("VCARD", constant_line("BEGIN", "VCARD"), constant_line("END", "VCARD"), lines)
+    writer = _Writer(Card(Text(b"", card, b""), "3.0"), contact)
     for name in _ORDER:
         _WRITERS[name](writer)
     return writer.finished(now)
 
 
-def patch(data: bytes, contact: Contact, changed: Collection[Element], now: datetime) -> content_lines.Text:
+def patch(data: bytes, contact: Contact, changed: Collection[Element], now: datetime) -> Text:
     """The stored card with the ``changed`` elements as they are in ``contact``, everything else as it was.
 
     Raises Unreadable for a stored object that could not have been read.
@@ -126,18 +127,16 @@ class _Writer:
         self.line_end = self.card.line_end
         self.old = self.stored.version.startswith("2")
 
-    def finished(self, now: datetime) -> content_lines.Text:
-        """The card with its new REV. Raises Refused when it has become too large."""
+    def finished(self, now: datetime) -> Text:
+        """The card with its new REV."""
         self.card.put("REV", [self.line("REV", f"{now:%Y%m%dT%H%M%SZ}")])
-        if len(bytes(self.stored.text)) > content_lines.CARD_BYTES:
-            raise Refused("The contact is larger than the 5 MiB that Nextcloud stores; its picture may be too large.")
         return self.stored.text
 
     # Lines -------------------------------------------------------------------------------------------------------
 
     def line(self, name: str, value: str, parameters: Parameters = (), group: str = "") -> Line:
         """A new line; ``value`` holds its escapes. vCard 2.1 has other rules for what is not plain ASCII."""
-        value = content_lines.sendable(value)
+        value = sendable(value)
         if self.old and not value.isascii():
             value = quopri.encodestring(value.encode(), quotetabs=True).decode("ascii").replace("=\n", "")
             parameters = (*parameters, ("CHARSET", "UTF-8"), ("ENCODING", "QUOTED-PRINTABLE"))
@@ -219,17 +218,14 @@ class _Writer:
         if now_there is not None and now_there.data == photo.data:
             return
         value = base64.b64encode(photo.data).decode("ascii")
-        kind = photo.media_type.rpartition("/")[2].upper() or "JPEG"
         if self.stored.version.startswith("4"):
-            new_line = self.line("PHOTO", f"data:{photo.media_type};base64,{value}")
+            new_lines = [self.line("PHOTO", f"data:{photo.media_type};base64,{value}")]
         elif self.old:
             # A blank line ends base64 in vCard 2.1.
-            new_line = self.line("PHOTO", value, (("ENCODING", "BASE64"), ("TYPE", kind)))
-            new_line.raw += self.line_end
+            new_lines = [self.line("PHOTO", value, _photo_types(photo, "BASE64")), Line("", "", self.line_end)]
         else:
-            new_line = self.line("PHOTO", value, (("ENCODING", "b"), ("TYPE", kind)))
-        replaced = [old] if old else self.card.all("PHOTO")
-        self.card.replace(replaced, [new_line])
+            new_lines = [self.line("PHOTO", value, _photo_types(photo, "b"))]
+        self.card.replace([old] if old else self.card.all("PHOTO"), new_lines)
 
     # Members of lists --------------------------------------------------------------------------------------------
 
@@ -248,10 +244,7 @@ class _Writer:
         )
 
     def write_phones(self) -> None:
-        wanted: dict[tuple[str, str], Phone] = {}
-        for each in sorted(self.contact.phones, key=lambda each: each.label.endswith("-2")):
-            if digits(each.number):
-                wanted.setdefault((each.label, digits(each.number)), each)
+        wanted = {(each.label, digits(each.number)): each for each in in_order(self.contact.phones)}
         stored_phones = phones_of(self.card)
         known = {(phone.label, digits(phone.number)) for _, phone in stored_phones}
         for stored, phone in stored_phones:
@@ -270,7 +263,7 @@ class _Writer:
         self._append("TEL", new_lines)
 
     def write_addresses(self) -> None:
-        wanted = {each.label: each for each in self.contact.addresses if _has_parts(each)}
+        wanted = {each.label: each for each in self.contact.addresses if has_parts(each)}
         for stored, address in addresses_of(self.card):
             new_one = wanted.pop(address.label, None)
             if new_one is None:
@@ -318,7 +311,17 @@ _LINE_OF = dict.fromkeys(NAME_PARTS, "name") | dict.fromkeys(("company", "depart
 _ENCODINGS = frozenset({"ENCODING", "CHARSET", "VALUE"})
 
 
-def _has_parts(address: PostalAddress) -> bool:
+def in_order(phones: Iterable[Phone]) -> list[Phone]:
+    """The phone numbers that say something, each once, in the order that tells the second of a sort from the first."""
+    found: dict[tuple[str, str], Phone] = {}
+    for each in sorted(phones, key=lambda each: each.label.endswith("-2")):
+        if key := digits(each.number):
+            found.setdefault((each.label, key), each)
+    return list(found.values())
+
+
+def has_parts(address: PostalAddress) -> bool:
+    """Whether a postal address says anything."""
     return any(line(getattr(address, name)) for name in ADDRESS_PARTS)
 
 
@@ -328,7 +331,21 @@ def _email_types(email: Email) -> Parameters:
 
 
 def _phone_types(label: str) -> Parameters:
-    return tuple(("TYPE", each) for each in _PHONE_TYPES.get(label, ("VOICE",)))
+    return tuple(("TYPE", each) for each in PHONE_TYPES.get(label, ("VOICE",)))
+
+
+def _photo_types(photo: Photo, encoding: str) -> Parameters:
+    return (("ENCODING", encoding), ("TYPE", photo.media_type.rpartition("/")[2].upper() or "JPEG"))
+
+
+def phone_head(label: str) -> Line:
+    """A new card's line for a phone number, without the number."""
+    return make_line("TEL", "", _phone_types(label))
+
+
+def photo_head(photo: Photo) -> Line:
+    """A new card's line for a picture, without the picture."""
+    return make_line("PHOTO", "", _photo_types(photo, "b"))
 
 
 def _merged(parameters: Parameters) -> Parameters:
@@ -339,4 +356,4 @@ def _merged(parameters: Parameters) -> Parameters:
 def _relabelled(stored: Line, label: str) -> Parameters:
     """The parameters of a stored line with another place among its TYPEs."""
     kept = tuple(each for each in stored.parameters if each[0] != "TYPE" or each[1].upper() not in _PLACES)
-    return (*kept, ("TYPE", label.upper())) if label.upper() not in types_of(stored) else stored.parameters
+    return (*kept, ("TYPE", label.upper())) if label.upper() not in meaning_of(stored).types else stored.parameters

@@ -13,13 +13,14 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from syncapp.items.contact import Contact
 from syncapp.items.fields import address_key, digits
 from syncapp.items.values import Email, Phone, Photo, PostalAddress
-from syncapp.nextcloud import content_lines
-from syncapp.nextcloud.content_lines import Component, Line, split, unescape
+from syncapp.nextcloud import content_lines, parsing
+from syncapp.nextcloud.content_lines import Component, Head, Line
+from syncapp.nextcloud.text_values import split, unescape
 from syncapp.side import Unreadable
 
 VOLATILE = frozenset({"REV", "PRODID"})
@@ -30,9 +31,11 @@ NAME_PARTS = ("surname", "given_name", "middle_name", "prefix", "suffix")
 ADDRESS_PARTS = ("street", "city", "region", "postal_code", "country")
 """The parts of ADR behind the post box and the extended address (RFC 6350 section 6.3.1)."""
 FIRST_ADDRESS_PART = 2
+PLACES = ("work", "home", "other")
+"""Labels that postal and mail addresses may have."""
 
 _DATE = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)(?:[T ].*)?", re.ASCII)
-_OMITTED_YEAR = 1604
+OMITTED_YEAR = 1604
 """What Apple writes for a birthday without a year."""
 _MAX_MEMBERS = 500
 _PREFIXES = ("X-EVOLUTION-", "X-")
@@ -143,12 +146,12 @@ class Card:
         except ValueError:
             # A day that does not exist; the line is left alone, as are birthdays in words.
             return None
-        return found if found.year != _OMITTED_YEAR else None
+        return found if found.year != OMITTED_YEAR else None
 
 
 def parse(data: bytes) -> Card:
     """Read a vCard. Raises Unreadable, and its subclass OtherKind for a list of contacts."""
-    text = content_lines.parse(data, "VCARD", content_lines.CARD_BYTES)
+    text = parsing.parse(data, "VCARD", parsing.CARD_BYTES)
     if any(True for _ in text.root.components):
         raise Unreadable("The vCard holds another one.")
     version = text.root.first("VERSION")
@@ -160,22 +163,67 @@ def parse(data: bytes) -> Card:
 
 def whole(text: content_lines.Text) -> bytes:
     """The content that only people change."""
-    return content_lines.whole(text.root, VOLATILE, lambda _: False)
+    return content_lines.whole(text.root, VOLATILE)
 
 
 # Texts -----------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What the parameters of a line say.
+
+    ``types`` are its TYPEs in capitals, without the prefixes that programs give to words of their own. ``preference``
+    is 1 for the best and 101 when nothing is said (RFC 6350 section 5.3; vCard 3.0: TYPE=PREF).
+    """
+
+    types: frozenset[str] = frozenset()
+    preference: int = 101
+    encoding: str = ""
+    charset: str = "utf-8"
+
+
+_NOTHING = Meaning()
+
+
+def meaning_of(line: Line) -> Meaning:
+    """What the parameters of a line say."""
+    head = line.head
+    if not head.parameters:
+        return _NOTHING
+    return _meaning_of_known(head) if head.shared else _meaning_of(head)
+
+
+def _meaning_of(head: Head) -> Meaning:
+    types: set[str] = set()
+    first: dict[str, str] = {}
+    for name, value in head.parameters:
+        first.setdefault(name, value)
+        if name == "TYPE":
+            types.update(map(_without_prefix, value.upper().split(",")))
+    encoding = "QUOTED-PRINTABLE" if "QUOTED-PRINTABLE" in types else first.get("ENCODING", "").upper()
+    pref = first.get("PREF", "")
+    preference = min(int(pref[:4]), 100) if pref.isdecimal() else 1 if "PREF" in types else 101
+    return Meaning(frozenset(types), preference, encoding, first.get("CHARSET") or "utf-8")
+
+
+_meaning_of_known = lru_cache(maxsize=1024)(_meaning_of)
+
+
+def _without_prefix(word: str) -> str:
+    prefix = next((each for each in _PREFIXES if word.startswith(each)), "")
+    return word.removeprefix(prefix).strip()
+
+
 def raw_text(line: Line) -> str:
     """The value of a line with its escapes, decoded where vCard 2.1 encodes it."""
-    encoding = line.parameter("ENCODING").upper()
-    quoted_printable = encoding == "QUOTED-PRINTABLE" or ("TYPE", "QUOTED-PRINTABLE") in line.parameters
-    if not quoted_printable:
+    meaning = meaning_of(line)
+    if meaning.encoding != "QUOTED-PRINTABLE":
         return line.value
     value = re.sub(r"=\r?\n[ \t]?", "", line.value)
     data = quopri.decodestring(value.encode("latin-1", errors="replace"))
     try:
-        return data.decode(line.parameter("CHARSET") or "utf-8")
+        return data.decode(meaning.charset)
     except (LookupError, UnicodeDecodeError):
         return data.decode("latin-1")
 
@@ -187,30 +235,17 @@ def text_of(line: Line) -> str:
 
 def parts_of(line: Line) -> list[str]:
     """The parts of a structured value, each as one text."""
-    return [", ".join(map(unescape, split(each, ","))).strip() for each in split(raw_text(line), ";")]
+    return [_one_text(each) for each in split(raw_text(line), ";")]
 
 
-def types_of(line: Line) -> frozenset[str]:
-    """The TYPEs of a line in capitals, without the prefixes that programs give to words of their own."""
-    found = set()
-    for name, value in line.parameters:
-        if name == "TYPE":
-            for word in value.upper().split(","):
-                prefix = next((each for each in _PREFIXES if word.startswith(each)), "")
-                found.add(word.removeprefix(prefix).strip())
-    return frozenset(found)
-
-
-def _preference(line: Line) -> int:
-    """How much a line is preferred: 1 is best, 101 says nothing (RFC 6350 section 5.3; vCard 3.0: TYPE=PREF)."""
-    pref = line.parameter("PREF")
-    if pref.isdecimal():
-        return min(int(pref[:4]), 100)
-    return 1 if "PREF" in types_of(line) else 101
+def _one_text(part: str) -> str:
+    if "," not in part and "\\" not in part:
+        return part.strip()
+    return ", ".join(map(unescape, split(part, ","))).strip()
 
 
 def _preferred(lines: Iterable[Line]) -> list[Line]:
-    found = sorted(lines, key=_preference)
+    found = sorted(lines, key=lambda line: meaning_of(line).preference)
     if len(found) > _MAX_MEMBERS:
         raise Unreadable(f"The contact has more than {_MAX_MEMBERS} addresses or numbers of one sort.")
     return found
@@ -234,21 +269,29 @@ def phones_of(card: Component) -> list[tuple[Line, Phone]]:
     found: dict[tuple[str, str], tuple[Line, Phone]] = {}
     taken: set[str] = set()
     for line in _preferred(card.all("TEL")):
-        number = text_of(line).strip()
-        if number[:4].lower() == "tel:":
-            number = number[4:]
-        label = phone_label(line)
-        if label in ("work", "home") and label in taken:
-            label += "-2"
-        if digits(number):
-            taken.add(label)
-            found.setdefault((label, digits(number)), (line, Phone(number, label)))
+        number = number_of(text_of(line))
+        if key := digits(number):
+            label = counted(phone_label(meaning_of(line).types), taken)
+            found.setdefault((label, key), (line, Phone(number, label)))
     return list(found.values())
 
 
-def phone_label(line: Line) -> str:
+def number_of(text: str) -> str:
+    """The phone number in what a TEL says."""
+    number = text.strip()
+    return number[4:] if number[:4].lower() == "tel:" else number
+
+
+def counted(label: str, taken: set[str]) -> str:
+    """What the next number with a label is called when some are ``taken``, which it then is, too."""
+    if label in ("work", "home") and label in taken:
+        label += "-2"
+    taken.add(label)
+    return label
+
+
+def phone_label(types: frozenset[str]) -> str:
     """What a TEL is called by its TYPEs, before numbers of one sort are counted."""
-    types = types_of(line)
     if "FAX" in types:
         return "work-fax" if "WORK" in types else "home-fax" if "HOME" in types else "other-fax"
     for word, label in _PHONE_LABELS:
@@ -269,42 +312,44 @@ def addresses_of(card: Component) -> list[tuple[Line, PostalAddress]]:
 
 
 def _place(line: Line, default: str) -> str:
-    types = types_of(line)
-    return next((each for each in ("work", "home", "other") if each.upper() in types), default)
+    types = meaning_of(line).types
+    return next((each for each in PLACES if each.upper() in types), default)
 
 
 def photo_of(card: Component) -> tuple[Line | None, Photo | None]:
     """The picture that stands in the card; one that is somewhere on the net is not fetched and not ours to touch."""
     for line in card.all("PHOTO"):
         value = line.value.strip()
-        encoding = line.parameter("ENCODING").upper()
+        meaning = meaning_of(line)
         media_type = ""
         if value[:5].lower() == "data:":
             head, _, value = value[5:].partition(",")
             media_type, _, mode = head.partition(";")
             if "base64" not in mode.lower():
                 continue
-        elif encoding not in ("B", "BASE64") and ("TYPE", "BASE64") not in line.parameters:
+        elif meaning.encoding not in ("B", "BASE64") and "BASE64" not in meaning.types:
             continue
         data = _base64(value)
         if data:
-            return line, Photo(data, _media_type(data) or media_type.lower() or _typed(line))
+            return line, Photo(data, signature_of(data) or media_type.lower() or media_type_of(line))
     return None, None
 
 
 def _base64(value: str) -> bytes:
     try:
-        return base64.b64decode(re.sub(r"[\s\\]", "", value), validate=True)
+        return base64.b64decode("".join(value.replace("\\", "").split()), validate=True)
     except (binascii.Error, ValueError):
         # A damaged picture is no picture, and no reason to leave the contact behind.
         return b""
 
 
-def _media_type(data: bytes) -> str:
+def signature_of(data: bytes) -> str:
+    """The media type of a picture by how it begins, "" for one that we do not know."""
     return next((media for signature, media in _SIGNATURES if data.startswith(signature)), "")
 
 
-def _typed(line: Line) -> str:
-    words = types_of(line) - {"BASE64", "PREF"}
+def media_type_of(line: Line) -> str:
+    """The media type of a picture by what its line says."""
+    words = meaning_of(line).types - {"BASE64", "PREF"}
     word = next(iter(sorted(words)), "jpeg").lower()
     return word if "/" in word else f"image/{word}"

@@ -9,15 +9,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
 
 from syncapp.items.elements import EXCEPTIONS, Element
 from syncapp.items.event import Event, Occurrence
 from syncapp.items.fields import address_key, line
 from syncapp.items.values import Attendee, Busy, Moment, Person, Privacy, ZonedTime, moment_key
-from syncapp.nextcloud import content_lines
+from syncapp.nextcloud import parsing
 from syncapp.nextcloud.calendar_values import LINES, instances_at_most, like, moment_text, moments_of, rule_text
-from syncapp.nextcloud.content_lines import Component, Line, Parameters, escape, make_line
+from syncapp.nextcloud.content_lines import Component, Line, Parameters, Text
 from syncapp.nextcloud.events import (
     COMPONENT,
     EventObject,
@@ -27,6 +26,7 @@ from syncapp.nextcloud.events import (
     reminder_of,
     same,
 )
+from syncapp.nextcloud.text_values import constant_line, escape, make_line
 from syncapp.nextcloud.timezones import rules_start, vtimezone, zone_by_name
 from syncapp.side import Refused
 
@@ -40,6 +40,7 @@ _CLASSES = {
     Privacy.PRIVATE: "PRIVATE",
     Privacy.CONFIDENTIAL: "CONFIDENTIAL",
 }
+_HEADER = (("VERSION", "2.0"), ("PRODID", PRODUCT), ("CALSCALE", "GREGORIAN"))
 _OUTLOOK_BUSY = {
     Busy.FREE: "FREE",
     Busy.TENTATIVE: "TENTATIVE",
@@ -47,8 +48,8 @@ _OUTLOOK_BUSY = {
     Busy.OUT_OF_OFFICE: "OOF",
     Busy.ELSEWHERE: "WORKINGELSEWHERE",
 }
-_ROLES = {"required": "REQ-PARTICIPANT", "optional": "OPT-PARTICIPANT", "resource": "NON-PARTICIPANT"}
-_ANSWERS = {"none": "NEEDS-ACTION", "accepted": "ACCEPTED", "tentative": "TENTATIVE", "declined": "DECLINED"}
+ROLES = {"required": "REQ-PARTICIPANT", "optional": "OPT-PARTICIPANT", "resource": "NON-PARTICIPANT"}
+ANSWERS = {"none": "NEEDS-ACTION", "accepted": "ACCEPTED", "tentative": "TENTATIVE", "declined": "DECLINED"}
 _NOT_IN_OVERRIDES = frozenset(
     {"RRULE", "RDATE", "EXRULE", "EXDATE", "RECURRENCE-ID", "DTSTART", "DTEND", "DURATION", "CREATED"}
 )
@@ -70,18 +71,13 @@ _ORDER = (
 )
 
 
-def new(event: Event, uid: str, now: datetime) -> content_lines.Text:
+def new(event: Event, uid: str, now: datetime) -> Text:
     """A new iCalendar object for ``event``; ``now`` is in UTC and goes where the format wants a time stamp."""
     stamp = _stamp(now)
-    skeleton = (
-        f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:{PRODUCT}\r\nCALSCALE:GREGORIAN\r\n"
-        f"BEGIN:{COMPONENT}\r\nUID:X\r\nDTSTAMP:{stamp}\r\nCREATED:{stamp}\r\nLAST-MODIFIED:{stamp}\r\nSEQUENCE:0\r\n"
-        f"END:{COMPONENT}\r\nEND:VCALENDAR\r\n"
-    )
-    text = content_lines.parse(skeleton.encode(), "VCALENDAR", content_lines.CALENDAR_BYTES)
-    master = next(text.root.components)
-    master.put("UID", [make_line("UID", uid)])
-    writer = _Writer(EventObject(text, uid, master), event, now)
+    stamps = [make_line(name, stamp) for name in ("DTSTAMP", "CREATED", "LAST-MODIFIED")]
+    master = _component(COMPONENT, [make_line("UID", uid), *stamps, constant_line("SEQUENCE", "0")])
+    calendar = _component("VCALENDAR", [*(constant_line(name, value) for name, value in _HEADER), master])
+    writer = _Writer(EventObject(Text(b"", calendar, b""), uid, master), event, now)
     for name in _ORDER:
         if getattr(event, name) not in (None, "", (), Busy.BUSY, Privacy.NORMAL):
             writer.write(master, name, event)
@@ -89,7 +85,7 @@ def new(event: Event, uid: str, now: datetime) -> content_lines.Text:
     return writer.finished()
 
 
-def patch(data: bytes, event: Event, changed: Collection[Element], now: datetime) -> content_lines.Text:
+def patch(data: bytes, event: Event, changed: Collection[Element], now: datetime) -> Text:
     """The stored object with the ``changed`` elements as they are in ``event``, everything else as it was.
 
     Changed occurrences that inherited a changed value get the new one too: iCalendar stores them complete.
@@ -131,22 +127,18 @@ class _Writer:
     stored: EventObject
     event: Event
     now: datetime
-    used: dict[str, str] = field(default_factory=dict)
-    """Zones of the new lines that the object has no name for yet, by TZID."""
+    used: dict[str, None] = field(default_factory=dict)
+    """Zones of the new lines that the object has no name for yet: they will be called as IANA calls them."""
 
     def __post_init__(self) -> None:
         self.line_end = self.stored.calendar.line_end
 
-    def finished(self) -> content_lines.Text:
-        """The object with the VTIMEZONEs that it needs now. Raises Refused when it has become too large."""
+    def finished(self) -> Text:
+        """The object with the VTIMEZONEs that it needs now."""
         calendar = self.stored.calendar
-        for tzid, zone in self.used.items():
+        for zone in self.used:
             definition = _definition(zone, max(self._year(), 1970), self.line_end)
-            at = next(index for index, each in enumerate(calendar.content) if _is_event(each))
-            assert tzid == zone, "names of zones that are defined here are IANA's"
-            calendar.content.insert(at, definition)
-        if len(bytes(self.stored.text)) > content_lines.CALENDAR_BYTES:
-            raise Refused("The event is larger than the 10 MiB that Nextcloud stores.")
+            calendar.insert(definition, before=next(each for each in calendar.components if each.name == COMPONENT))
         return self.stored.text
 
     def _year(self) -> int:
@@ -163,6 +155,10 @@ class _Writer:
         """A new line with the line end that the object has."""
         return make_line(name, value, parameters, line_end=self.line_end)
 
+    def constant(self, name: str, value: str) -> Line:
+        """A new line with a value of which there are few."""
+        return constant_line(name, value, self.line_end)
+
     def moment(self, name: str, moment: Moment) -> Line:
         """A new line with a moment, its zone called as the object calls it."""
         if not isinstance(moment, ZonedTime):
@@ -178,7 +174,7 @@ class _Writer:
         for tzid in self.stored.zones:
             if zone_by_name(tzid) == zone:
                 return tzid
-        self.used[zone] = zone
+        self.used[zone] = None
         return zone
 
     def write_text(self, component: Component, name: str, value: str) -> None:
@@ -237,12 +233,12 @@ class _Writer:
 
     def write_busy(self, component: Component, event: Event) -> None:
         transparency = "TRANSPARENT" if event.busy is Busy.FREE else "OPAQUE"
-        component.put("TRANSP", [self.line("TRANSP", transparency)])
-        outlook = self.line("X-MICROSOFT-CDO-BUSYSTATUS", _OUTLOOK_BUSY[event.busy])
+        component.put("TRANSP", [self.constant("TRANSP", transparency)])
+        outlook = self.constant("X-MICROSOFT-CDO-BUSYSTATUS", _OUTLOOK_BUSY[event.busy])
         component.put("X-MICROSOFT-CDO-BUSYSTATUS", [outlook])
 
     def write_privacy(self, component: Component, event: Event) -> None:
-        component.put("CLASS", [self.line("CLASS", _CLASSES[event.privacy])])
+        component.put("CLASS", [self.constant("CLASS", _CLASSES[event.privacy])])
 
     def write_organizer(self, component: Component, event: Event) -> None:
         person = event.organizer
@@ -270,11 +266,9 @@ class _Writer:
             alarm.put("ACKNOWLEDGED", ())
         elif alarm is None and event.reminder is not None:
             text = escape(event.title or "Reminder")
-            lines = [self.line("ACTION", "DISPLAY"), self.line("TRIGGER", f"-PT{event.reminder}M")]
-            component.insert_after(None, self._component("VALARM", [*lines, self.line("DESCRIPTION", text)]))
-
-    def _component(self, name: str, content: Iterable[Line | Component]) -> Component:
-        return Component(name, self.line("BEGIN", name), self.line("END", name), list(content))
+            lines = [self.constant("ACTION", "DISPLAY"), self.line("TRIGGER", f"-PT{event.reminder}M")]
+            alarm = _component("VALARM", [*lines, self.line("DESCRIPTION", text)], self.line_end)
+            component.insert(alarm)
 
     # The exceptions of a series ----------------------------------------------------------------------------------
 
@@ -323,7 +317,7 @@ class _Writer:
         content = [
             _copy(each) for each in master.content if not isinstance(each, Line) or each.name not in _NOT_IN_OVERRIDES
         ]
-        component = self._component(COMPONENT, content)
+        component = _component(COMPONENT, content, self.line_end)
         original = self.moment("RECURRENCE-ID", like(occurrence.original, self.event.start))
         uid = component.first("UID")
         if uid is not None:
@@ -403,8 +397,9 @@ def _stamp(now: datetime) -> str:
     return f"{now:%Y%m%dT%H%M%SZ}"
 
 
-def _is_event(each: Any) -> bool:
-    return isinstance(each, Component) and each.name == COMPONENT
+def _component(name: str, content: Iterable[Line | Component], line_end: bytes = b"\r\n") -> Component:
+    begin, end = constant_line("BEGIN", name, line_end), constant_line("END", name, line_end)
+    return Component(name, begin, end, list(content))
 
 
 def _copy(each: Line | Component) -> Line | Component:
@@ -417,7 +412,7 @@ def _copy(each: Line | Component) -> Line | Component:
 @lru_cache(maxsize=1024)
 def _parsed_definition(zone: str, since: int, line_end: bytes) -> Component:
     text = vtimezone(zone, since).replace(b"\r\n", line_end)
-    return content_lines.parse(text, "VTIMEZONE", content_lines.CALENDAR_BYTES).root
+    return parsing.parse(text, "VTIMEZONE", parsing.CALENDAR_BYTES).root
 
 
 def _definition(zone: str, since: int, line_end: bytes) -> Component:
@@ -436,8 +431,8 @@ def _person(person: Person | Attendee) -> Parameters:
 
 def _guest(guest: Attendee) -> Parameters:
     kind: Parameters = (("CUTYPE", "RESOURCE"),) if guest.role == "resource" else ()
-    answer = _ANSWERS.get(guest.answer, "NEEDS-ACTION")
-    return (*kind, ("ROLE", _ROLES.get(guest.role, "REQ-PARTICIPANT")), ("PARTSTAT", answer), *_person(guest))
+    answer = ANSWERS.get(guest.answer, "NEEDS-ACTION")
+    return (*kind, ("ROLE", ROLES.get(guest.role, "REQ-PARTICIPANT")), ("PARTSTAT", answer), *_person(guest))
 
 
 def _answered(stored: Line, guest: Attendee) -> Parameters:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
+from typing import Any
 
 from syncapp.items.event import EVENT_FIELDS, Event, Occurrence
 from syncapp.items.fields import address_key
@@ -24,7 +25,7 @@ from syncapp.items.values import (
     ZonedTime,
     moment_key,
 )
-from syncapp.nextcloud import content_lines
+from syncapp.nextcloud import content_lines, parsing
 from syncapp.nextcloud.calendar_values import (
     LINES,
     MAX_DATES,
@@ -37,8 +38,9 @@ from syncapp.nextcloud.calendar_values import (
     read_moment,
     read_rule,
 )
-from syncapp.nextcloud.content_lines import Component, Line, split, unescape
-from syncapp.nextcloud.timezones import zone_of
+from syncapp.nextcloud.content_lines import Component, Line, remembered
+from syncapp.nextcloud.text_values import split, unescape
+from syncapp.nextcloud.timezones import zone_by_name, zone_of
 from syncapp.side import Unreadable
 
 COMPONENT = "VEVENT"
@@ -60,8 +62,7 @@ _PRIVACY = {
 }
 _ANSWERS = {"ACCEPTED": "accepted", "TENTATIVE": "tentative", "DECLINED": "declined"}
 _RESOURCES = frozenset({"RESOURCE", "ROOM"})
-_MAX_REMINDER = 10 * 366 * 24 * 60
-_PER_OCCURRENCE = tuple(each for each in EVENT_FIELDS if each.per_occurrence)
+MAX_REMINDER = 10 * 366 * 24 * 60
 
 
 class OtherKind(Unreadable):
@@ -77,6 +78,8 @@ class EventObject:
     master: Component
     overrides: dict[str, Component] = field(default_factory=dict)
     """Changed occurrences by the key of the start that they had."""
+    originals: dict[str, Moment] = field(default_factory=dict)
+    """These starts, in the form of the series' own start."""
 
     @property
     def calendar(self) -> Component:
@@ -94,13 +97,13 @@ class EventObject:
 
     def zone_of(self, tzid: str, year: int) -> str:
         """The IANA zone of a TZID used here. Raises Unreadable."""
-        return zone_of(tzid.strip(), self.zones, year)
+        return zone_by_name(tzid) or zone_of(tzid.strip(), self.zones, year)
 
     @cached_property
     def event(self) -> Event:
         """The neutral event. Raises Unreadable."""
-        event = self.single(self.master, self.recurrence)
-        return replace(event, uid=self.uid, exceptions=self._exceptions(event))
+        event = self.single(self.master, self.uid, self.recurrence)
+        return event if event.recurrence is None else replace(event, exceptions=self._exceptions(event))
 
     @cached_property
     def start(self) -> Moment:
@@ -116,11 +119,13 @@ class EventObject:
     @cached_property
     def recurrence(self) -> Recurrence | None:
         """The pattern of the series."""
-        rules = self.master.all("RRULE")
-        dates = tuple(moment for _, moment in moments_of(self.master.all("RDATE"), self.zone_of))
+        rules, more, without = (self.master.all(name) for name in ("RRULE", "RDATE", "EXRULE"))
+        if not (rules or more or without):
+            return None
+        dates = tuple(moment for _, moment in moments_of(more, self.zone_of))
         others = tuple(
             (name, line.value.strip().upper())
-            for name, lines in (("RRULE", rules[1:]), ("EXRULE", self.master.all("EXRULE")))
+            for name, lines in (("RRULE", rules[1:]), ("EXRULE", without))
             for line in lines
         )
         if rules:
@@ -138,24 +143,30 @@ class EventObject:
         same_form = tuple(like(each, self.start) for each in dates)
         return replace(rule, dates=same_form, others=tuple(sorted((*rule.others, *others))))
 
-    def single(self, component: Component, recurrence: Recurrence | None = None) -> Event:
+    def single(self, component: Component, uid: str = "", recurrence: Recurrence | None = None) -> Event:
         """One VEVENT as an event of its own, as if there were no other in the object."""
-        start = self._start_of(component)
-        end = self._end_of(component, start)
         return Event(
-            start=start,
-            end=end,
-            title=text_of(component, "SUMMARY"),
+            **self.values(component),
+            uid=uid,
             recurrence=recurrence,
-            location=text_of(component, "LOCATION"),
-            description=text_of(component, "DESCRIPTION"),
-            reminder=reminder_of(component, start)[1],
             categories=categories_of(component),
-            busy=_busy(component),
             privacy=_privacy(component),
             organizer=_organizer(component),
-            attendees=tuple(attendee for _, attendee in attendees_of(component)),
+            attendees=tuple([attendee for _, attendee in attendees_of(component)]),
         )
+
+    def values(self, component: Component) -> dict[str, Any]:
+        """The values that each occurrence of a series may have for itself, by field, as one VEVENT has them."""
+        start = self.start if component is self.master else self._start_of(component)
+        return {
+            "title": text_of(component, "SUMMARY"),
+            "start": start,
+            "end": self._end_of(component, start),
+            "location": text_of(component, "LOCATION"),
+            "description": text_of(component, "DESCRIPTION"),
+            "reminder": reminder_of(component, start)[1],
+            "busy": _busy(component),
+        }
 
     def _end_of(self, component: Component, start: Moment) -> Moment:
         """Where an event ends; what says nothing about it follows RFC 5545 section 3.6.1."""
@@ -178,15 +189,14 @@ class EventObject:
     # Exceptions of a series --------------------------------------------------------------------------------------
 
     def _exceptions(self, event: Event) -> tuple[Occurrence, ...]:
-        if event.recurrence is None:
-            return ()
         found = {
             moment_key(moment): Occurrence(moment, deleted=True)
             for _, each in moments_of(self.master.all("EXDATE"), self.zone_of)
             if (moment := like(each, event.start))
         }
         for key, component in self.overrides.items():
-            found[key] = self._occurrence(component, event)
+            original = self.originals[key]
+            found[key] = Occurrence(original, values=own_values(self.values(component), event, original))
         if len(found) > MAX_DATES:
             raise Unreadable(f"The series has more than {MAX_DATES} exceptions.")
         return tuple(found[key] for key in sorted(found))
@@ -199,17 +209,6 @@ class EventObject:
             raise Unreadable("One entry changes an occurrence and all that follow it, which cannot be synchronised.")
         return like(moment_of(line, self.zone_of), self.start)
 
-    def _occurrence(self, component: Component, event: Event) -> Occurrence:
-        original = self.original_of(component)
-        mine = self.single(component)
-        theirs = in_series(event, Occurrence(original))
-        values = {
-            each.name: getattr(mine, each.name)
-            for each in _PER_OCCURRENCE
-            if not same(each.name, getattr(mine, each.name), getattr(theirs, each.name))
-        }
-        return Occurrence(original, values=values)
-
 
 _NORMAL = {each.name: each.normal for each in EVENT_FIELDS}
 
@@ -219,30 +218,46 @@ def same(name: str, one: object, other: object) -> bool:
     return one == other or _NORMAL[name](one) == _NORMAL[name](other)
 
 
+def own_values(values: Mapping[str, Any], series: Event, original: Moment) -> dict[str, Any]:
+    """Those of an occurrence's values that it does not inherit.
+
+    ``original`` is the start that it had, in the form of the series' own start. Raises Unreadable as ``in_series``.
+    """
+    inherited = {"start": original, "end": _end_in_series(series, original)}
+    return {
+        name: mine
+        for name, mine in values.items()
+        if not same(name, mine, inherited[name] if name in inherited else getattr(series, name))
+    }
+
+
 def in_series(event: Event, occurrence: Occurrence) -> Event:
     """An occurrence as an event of its own: what it inherits from ``event``, and what it has of its own.
 
     Raises Unreadable when the series has an impossible length.
     """
     start = occurrence.values.get("start") or like(occurrence.original, event.start)
-    if "end" in occurrence.values:
-        end = occurrence.values["end"]
-    elif isinstance(start, ZonedTime) == isinstance(event.start, ZonedTime):
-        end = after(start, *length(event.start, event.end))
-        if isinstance(end, ZonedTime) and isinstance(event.end, ZonedTime) and end.zone and event.end.zone:
-            end = end.in_zone(event.end.zone)
-    else:
-        end = after(start, timedelta(days=0 if isinstance(start, ZonedTime) else 1), timedelta())
+    end = occurrence.values["end"] if "end" in occurrence.values else _end_in_series(event, start)
     values = {name: value for name, value in occurrence.values.items() if name in _INHERITED}
     return replace(event, start=start, end=end, recurrence=None, exceptions=(), **values)
 
 
-_INHERITED = frozenset(each.name for each in _PER_OCCURRENCE) - {"start", "end"}
+def _end_in_series(event: Event, start: Moment) -> Moment:
+    """Where an occurrence ends that begins at ``start`` and is as long as the others."""
+    if isinstance(start, ZonedTime) != isinstance(event.start, ZonedTime):
+        return after(start, timedelta(days=0 if isinstance(start, ZonedTime) else 1), timedelta())
+    end = after(start, *length(event.start, event.end))
+    if isinstance(end, ZonedTime) and isinstance(event.end, ZonedTime) and end.zone and event.end.zone:
+        return end.in_zone(event.end.zone)
+    return end
+
+
+_INHERITED = frozenset(each.name for each in EVENT_FIELDS if each.per_occurrence) - {"start", "end"}
 
 
 def parse(data: bytes) -> EventObject:
     """Read an iCalendar object. Raises Unreadable, and its subclass OtherKind when there is no event in it."""
-    text = content_lines.parse(data, "VCALENDAR", content_lines.CALENDAR_BYTES)
+    text = parsing.parse(data, "VCALENDAR", parsing.CALENDAR_BYTES)
     events = [each for each in text.root.components if each.name == COMPONENT]
     if not events:
         raise OtherKind("The object holds no event.")
@@ -260,13 +275,15 @@ def parse(data: bytes) -> EventObject:
     found = EventObject(text, uids.pop(), masters[0])
     for each in events:
         if each is not masters[0]:
-            found.overrides[moment_key(found.original_of(each))] = each
+            original = found.original_of(each)
+            key = moment_key(original)
+            found.overrides[key], found.originals[key] = each, original
     return found
 
 
 def whole(text: content_lines.Text) -> bytes:
     """The content that only people change."""
-    return content_lines.whole(text.root, VOLATILE, lambda each: each.name == "VTIMEZONE")
+    return content_lines.whole(text.root, VOLATILE, "VTIMEZONE")
 
 
 # Parts of a VEVENT -----------------------------------------------------------------------------------------------
@@ -364,9 +381,18 @@ def _minutes_before(alarm: Component, start: Moment) -> int | None:
                 return None
             before = start.instant - at.instant
         else:
-            before = -sum(read_duration(line.value), timedelta())
+            return _minutes_of(line.value)
     except (Unreadable, OverflowError):
         # An alarm that can't be understood is no reminder, and no reason to leave the event behind.
         return None
+    return _as_reminder(before)
+
+
+@remembered
+def _minutes_of(duration: str) -> int | None:
+    return _as_reminder(-sum(read_duration(duration), timedelta()))
+
+
+def _as_reminder(before: timedelta) -> int | None:
     minutes = int(before.total_seconds() // 60)
-    return minutes if timedelta() <= before and minutes <= _MAX_REMINDER else None
+    return minutes if timedelta() <= before and minutes <= MAX_REMINDER else None

@@ -245,8 +245,10 @@ class NextcloudSide:
         raise refusal(answer, self._codec.limit)
 
     def _put(self, path: str, text: Text, condition: Mapping[str, str]) -> tuple[Answer, Written | None]:
-        """Store a text; the answer, and what was written if the server took it."""
+        """Store a text; the answer, and what was written if the server took it. Raises Refused for a very long one."""
         data = bytes(text)
+        if len(data) > self._codec.most_bytes:
+            raise Refused(self._codec.too_large)
         answer = self._write("PUT", path, {"Content-Type": self._codec.media_type, **condition}, data)
         if answer.status not in (200, 201, 204):
             return answer, None

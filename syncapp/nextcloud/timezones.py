@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from syncapp.items.values import WEEKDAYS
 from syncapp.items.windows_zones import WINDOWS_ZONES
 from syncapp.items.zones import windows_to_iana
-from syncapp.nextcloud.content_lines import Component
+from syncapp.nextcloud.content_lines import Component, remembered
 from syncapp.side import Unreadable
 
 _UTC_NAMES = frozenset({"utc", "etc/utc", "etc/uct", "uct", "zulu", "etc/zulu", "universal", "etc/universal", "z"})
@@ -37,6 +37,7 @@ def _iana_names() -> Mapping[str, str]:
     return names | dict.fromkeys(_UTC_NAMES, "UTC")
 
 
+@remembered
 def zone_by_name(tzid: str) -> str | None:
     """The IANA zone that a TZID names: its own name, a Windows name, or one with a prefix before it.
 

@@ -337,8 +337,6 @@ def test_the_whole_leaves_out_what_programs_touch() -> None:
 def test_what_nextcloud_can_not_store_is_refused_before() -> None:
     with pytest.raises(Refused, match="255"):
         contact_writing.check(Contact(), "x" * 256)
-    with pytest.raises(Refused, match="picture may be too large"):
-        written(Contact(photo=Photo(PICTURE + bytes(5 * 1024 * 1024))))
 
 
 def test_another_number_under_a_label_takes_the_line_of_the_one_before() -> None:

@@ -9,18 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncapp.nextcloud.content_lines import (
-    CALENDAR_BYTES,
-    FOLD_AT,
-    Component,
-    Line,
-    escape,
-    fold,
-    make_line,
-    parse,
-    split,
-    unescape,
-)
+from syncapp.nextcloud.content_lines import Component, Line
+from syncapp.nextcloud.parsing import CALENDAR_BYTES, parse
+from syncapp.nextcloud.text_values import FOLD_AT, escape, fold, make_line, split, unescape
 from syncapp.side import Unreadable
 from tests.nextcloud.strategies import texts
 

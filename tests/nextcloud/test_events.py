@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import icalendar
@@ -619,13 +619,3 @@ def test_what_nextcloud_can_not_store_is_refused_before() -> None:
         with pytest.raises(Refused, match="3500"):
             event_writing.check(replace(event, recurrence=rule), UID)
     event_writing.check(replace(event, recurrence=Recurrence(Frequency.DAILY)), UID)
-
-
-def test_an_event_that_has_grown_too_large_is_refused() -> None:
-    event = Event(datetime_utc(), datetime_utc(), description="x" * (11 * 1024 * 1024))
-    with pytest.raises(Refused, match="10 MiB"):
-        written(event)
-
-
-def datetime_utc() -> ZonedTime:
-    return ZonedTime(datetime.now(UTC).replace(tzinfo=None), "UTC")

@@ -238,6 +238,25 @@ def test_what_can_not_be_stored_is_refused_and_the_others_go_on(open_side: OpenS
 
 
 @pytest.mark.parametrize(
+    ("item", "words"),
+    [
+        (replace(samples.all_day(), description="x" * (11 * 1024 * 1024)), "10 MiB"),
+        (Contact(photo=Photo(samples.PICTURE + bytes(5 * 1024 * 1024))), "picture may be too large"),
+    ],
+)
+def test_what_is_too_large_is_not_sent(
+    open_side: OpenSide, control: NextcloudControl, item: Event | Contact, words: str
+) -> None:
+    side = open_side(item.kind)
+    task = replace(creation(side), item=item)
+    control.clear_traffic()
+    [result] = side.create([task])
+    assert isinstance(result, Refused)
+    assert words in str(result)
+    assert control.traffic() == []
+
+
+@pytest.mark.parametrize(
     ("status", "body", "error", "words"),
     [
         (415, "", Refused, "does not accept"),

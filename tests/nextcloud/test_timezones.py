@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import icalendar
 import pytest
 
-from syncapp.nextcloud import content_lines
 from syncapp.nextcloud.content_lines import Component
+from syncapp.nextcloud.parsing import CALENDAR_BYTES, parse
 from syncapp.nextcloud.timezones import vtimezone, zone_by_name, zone_of
 from syncapp.side import Unreadable
 
@@ -33,7 +33,7 @@ ZONES = (
 
 
 def definition(text: bytes) -> Component:
-    return content_lines.parse(text, "VTIMEZONE", content_lines.CALENDAR_BYTES).root
+    return parse(text, "VTIMEZONE", CALENDAR_BYTES).root
 
 
 @pytest.mark.parametrize("zone", ZONES)
