@@ -9,7 +9,7 @@ from typing import Any
 
 from syncapp.items import Item, Kind
 from syncapp.items.elements import Element
-from syncapp.nextcloud import contact_writing, contacts, event_writing, events
+from syncapp.nextcloud import contact_projection, contact_writing, contacts, event_projection, event_writing, events
 from syncapp.nextcloud.content_lines import Text
 from syncapp.nextcloud.dav import CALDAV, CARDDAV
 from syncapp.nextcloud.parsing import CALENDAR_BYTES, CARD_BYTES
@@ -47,6 +47,8 @@ class Codec:
     patch: Callable[[bytes, Any, Collection[Element], datetime], Text]
     whole: Callable[[Text], bytes]
     """The content that only people change: of a text that is about to be sent what ``parse`` says once it is stored."""
+    project: Callable[[Any], Any]
+    """What ``parse`` would say of what ``new`` makes of an item, its UID aside."""
     check: Callable[[Any, str], None]
 
     @property
@@ -90,6 +92,7 @@ CODECS: Mapping[Kind, Codec] = {
         new=event_writing.new,
         patch=event_writing.patch,
         whole=events.whole,
+        project=event_projection.project,
         check=event_writing.check,
     ),
     Kind.CONTACT: Codec(
@@ -106,6 +109,7 @@ CODECS: Mapping[Kind, Codec] = {
         new=contact_writing.new,
         patch=contact_writing.patch,
         whole=contacts.whole,
+        project=contact_projection.project,
         check=contact_writing.check,
     ),
 }

@@ -367,7 +367,8 @@ class NextcloudSide:
 
     def project(self, item: Item) -> Item:
         """What a new object made of ``item`` reads as."""
-        return self._codec.parse(bytes(self._codec.new(item, item.uid or "X", self._clock()))).item
+        projected: Item = self._codec.project(item)
+        return projected
 
     def pack(self, source: Any) -> bytes:
         """The stored object itself, which is text."""
