@@ -63,4 +63,6 @@ def rest_account(account: ServiceAccount, now: dt.datetime) -> None:
 
 def account_works(account: ServiceAccount) -> None:
     """It logged in."""
-    ServiceAccount.objects.filter(pk=account.pk, failures__gt=0).update(rests_until=None, failures=0)
+    failed = ServiceAccount.objects.filter(pk=account.pk, failures__gt=0)
+    if failed.exists():  # usually there is nothing to write
+        failed.update(rests_until=None, failures=0)
