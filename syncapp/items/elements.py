@@ -8,8 +8,8 @@ An element is a path: ``("title",)`` for a scalar, ``("emails", "anna@lab.exampl
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from dataclasses import replace
+from typing import Any, NamedTuple, TypeVar
 
 from syncapp.items import FIELDS, Item
 from syncapp.items.event import EVENT_FIELDS, Event, Occurrence, normal_moment
@@ -26,8 +26,7 @@ _ELEMENTS = "_elements"
 _OCCURRENCE_FIELDS = {field.name: field for field in EVENT_FIELDS if field.per_occurrence}
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """What stands at an element: the normal form, which is compared, and the value, which travels.
 
     The value of ``("exceptions", key)`` is the whole ``Occurrence``.
@@ -47,26 +46,21 @@ def elements(item: Item) -> Mapping[Element, Part]:
 
 def _elements(item: Item) -> dict[Element, Part]:
     found: dict[Element, Part] = {}
+    values = vars(item)
     for field in FIELDS[item.kind]:
-        found.update(_of_field(item, field))
+        value = values[field.name]
+        if value is None or value == "" or value == ():
+            continue
+        if field.key is not None:
+            for member in value:
+                if (key := field.key(member)) and (normal := field.normal(member)):
+                    found[field.name, key] = Part(normal, member)
+        elif normal := field.normal(item if field.name == "recurrence" else value):
+            found[field.element] = Part(normal, value)
     if isinstance(item, Event):
         for occurrence in item.exceptions:
             found.update(_of_occurrence(occurrence))
     return found
-
-
-def _of_field(item: Item, field: Field) -> Iterator[tuple[Element, Part]]:
-    value = getattr(item, field.name)
-    if field.shape is Shape.KEYED:
-        for member in value:
-            if (key := _key(field, member)) and (normal := field.normal(member)):
-                yield (field.name, key), Part(normal, member)
-        return
-    if value is None or value == "":
-        return
-    normal = field.normal(item if field.name == "recurrence" else value)
-    if normal:
-        yield (field.name,), Part(normal, value)
 
 
 def _of_occurrence(occurrence: Occurrence) -> Iterator[tuple[Element, Part]]:

@@ -12,7 +12,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -20,6 +20,10 @@ NORMAL_FORM_VERSION = 1
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 """Unicode's category Cc."""
+
+
+_FOR_THE_EYE = dict.fromkeys(map(ord, " ()./-\u2010\u2011\u2012\u2013\u2014\u2015"))
+"""What people write between the digits of a phone number."""
 
 
 class Shape(StrEnum):
@@ -51,17 +55,26 @@ class Field:
     per_occurrence: bool = False
     read_only: bool = False
     note: str = ""
+    element: tuple[str] = field(init=False)
+    """The path of the field in an item that has one value for it."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "element", (self.name,))
 
 
 def line(value: str) -> str:
     """One line of text: composed (NFC), white space folded, control characters gone."""
-    return " ".join(unicodedata.normalize("NFC", _CONTROL.sub(" ", value)).split())
+    if not (value.isascii() and value.isprintable()):
+        value = unicodedata.normalize("NFC", _CONTROL.sub(" ", value))
+    return " ".join(value.split())
 
 
 def paragraphs(value: str) -> str:
     """Text with lines: composed, each line folded as ``line``, no blank lines at the ends, at most one between."""
-    lines = [line(each) for each in re.split(r"\r\n|\r|\n", value)]
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
+    text = "\n".join([line(each) for each in value.replace("\r\n", "\n").replace("\r", "\n").split("\n")])
+    if "\n\n\n" in text:
+        text = re.sub(r"\n{3,}", "\n\n", text)
+    return text.strip("\n")
 
 
 def digits(value: str) -> str:
@@ -70,7 +83,7 @@ def digits(value: str) -> str:
     >>> digits("+49 (30) 123-456")
     '+4930123456'
     """
-    return re.sub(r"[\s()./\-\u2010-\u2015\u00a0]", "", line(value)).lower()
+    return line(value).translate(_FOR_THE_EYE).lower()
 
 
 def address_key(value: str) -> str:
