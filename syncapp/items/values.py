@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from functools import cached_property
 from zoneinfo import ZoneInfo
+
+from syncapp.items.once import once
 
 
 class Kind(StrEnum):
@@ -42,7 +43,7 @@ class ZonedTime:
         # As a frozen dataclass would do it, at a third of the price: every event has several of these.
         self.__dict__.update(wall=wall, zone=zone)
 
-    @cached_property
+    @once
     def instant(self) -> datetime:
         """The moment in UTC; a floating time is read as if in UTC.
 

@@ -74,10 +74,14 @@ def moments_of(lines: Iterable[Line], zone_of: ZoneOf) -> list[tuple[str, Moment
 def moment_text(moment: Moment) -> str:
     """A moment as a value; its zone belongs in a parameter (but for UTC)."""
     if not isinstance(moment, ZonedTime):
-        return f"{moment.year:04d}{moment.month:02d}{moment.day:02d}"
-    wall = moment.wall
-    text = f"{wall.year:04d}{wall.month:02d}{wall.day:02d}T{wall.hour:02d}{wall.minute:02d}{wall.second:02d}"
+        return moment.isoformat().replace("-", "")
+    text = moment.wall.isoformat().replace("-", "").replace(":", "")
     return text + "Z" if moment.zone == "UTC" else text
+
+
+def stamp_text(now: datetime) -> str:
+    """A time in UTC as formats want a time stamp."""
+    return now.isoformat()[:19].replace("-", "").replace(":", "") + "Z"
 
 
 def like(moment: Moment, pattern: Moment) -> Moment:

@@ -16,7 +16,7 @@ from syncapp.nextcloud.parsing import CALENDAR_BYTES, CARD_BYTES
 from syncapp.side import Unreadable
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Parsed:
     """What is in a stored object: the item, its UID, and the content that only people change (``Object.whole``)."""
 

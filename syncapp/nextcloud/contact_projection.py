@@ -29,13 +29,11 @@ from syncapp.nextcloud.contacts import (
     meaning_of,
     media_type_of,
     number_of,
-    phone_label,
     signature_of,
 )
 from syncapp.nextcloud.text_values import held, held_names, held_text
 
-_PHONE_LABELS = {label: phone_label(meaning_of(phone_head(label)).types) for label in PHONE_TYPES}
-_UNKNOWN_LABEL = phone_label(meaning_of(phone_head("")).types)
+_PHONE_LABELS = {label: meaning_of(phone_head(label)).phone for label in (*PHONE_TYPES, "")}
 _LINES = ("given_name", "middle_name", "surname", "prefix", "suffix", "company", "department")
 
 
@@ -49,7 +47,7 @@ def project(contact: Contact) -> Contact:
         "emails": _emails(contact.emails),
         "phones": _phones(contact.phones),
         "addresses": _addresses(contact.addresses),
-        "web_page": held(line(contact.web_page).replace(" ", "%20")),
+        "web_page": held(line(contact.web_page).replace(" ", "%20")).strip(),
         "birthday": _birthday(contact.birthday),
         "notes": held_text(contact.notes),
         "categories": held_names(contact.categories),
@@ -70,10 +68,10 @@ def _emails(emails: Iterable[Email]) -> tuple[Email, ...]:
 def _phones(phones: Iterable[Phone]) -> tuple[Phone, ...]:
     found: dict[tuple[str, str], Phone] = {}
     taken: set[str] = set()
-    for each in in_order(phones):
+    for each in in_order(phones).values():
         number = number_of(held(line(each.number)))
         if key := digits(number):
-            label = counted(_PHONE_LABELS.get(each.label, _UNKNOWN_LABEL), taken)
+            label = counted(_PHONE_LABELS.get(each.label, _PHONE_LABELS[""]), taken)
             found.setdefault((label, key), Phone(number, label))
     return tuple(found.values())
 

@@ -15,6 +15,7 @@ from syncapp.items.contact import Contact
 from syncapp.items.elements import Element
 from syncapp.items.fields import address_key, digits, line
 from syncapp.items.values import Email, Phone, Photo, PostalAddress
+from syncapp.nextcloud.calendar_values import stamp_text
 from syncapp.nextcloud.contacts import (
     ADDRESS_PARTS,
     FIRST_ADDRESS_PART,
@@ -109,9 +110,11 @@ def check(contact: Contact, uid: str) -> None:
 
 def display_name_of(contact: Contact) -> str:
     """What FN says, which must say something: the display name, or what comes closest to it."""
+    if line(contact.display_name):
+        return contact.display_name
     given_and_surname = " ".join(filter(None, map(line, (contact.given_name, contact.surname))))
     numbers = (*(each.address for each in contact.emails), *(each.number for each in contact.phones))
-    candidates = (contact.display_name, given_and_surname, contact.company, contact.nickname, *numbers)
+    candidates = (given_and_surname, contact.company, contact.nickname, *numbers)
     return next((each for each in candidates if line(each)), "?")
 
 
@@ -129,7 +132,7 @@ class _Writer:
 
     def finished(self, now: datetime) -> Text:
         """The card with its new REV."""
-        self.card.put("REV", [self.line("REV", f"{now:%Y%m%dT%H%M%SZ}")])
+        self.card.put("REV", [self.line("REV", stamp_text(now))])
         return self.stored.text
 
     # Lines -------------------------------------------------------------------------------------------------------
@@ -166,8 +169,8 @@ class _Writer:
         parts += [""] * (length - len(parts))
         readable += [""] * (length - len(readable))
         for index, text in values.items():
-            if line(text) != line(readable[index]):
-                parts[index] = escape(line(text))
+            if (new_text := line(text)) != line(readable[index]):
+                parts[index] = escape(new_text)
         while len(parts) > at_least and not parts[-1]:
             parts.pop()
         self.put(name, ";".join(parts) if any(parts) or name == "N" else "")
@@ -230,7 +233,7 @@ class _Writer:
     # Members of lists --------------------------------------------------------------------------------------------
 
     def write_emails(self) -> None:
-        wanted = {address_key(each.address): each for each in self.contact.emails if address_key(each.address)}
+        wanted = {key: each for each in self.contact.emails if (key := address_key(each.address))}
         for stored, email in emails_of(self.card):
             new_one = wanted.pop(address_key(email.address), None)
             if new_one is None:
@@ -244,7 +247,7 @@ class _Writer:
         )
 
     def write_phones(self) -> None:
-        wanted = {(each.label, digits(each.number)): each for each in in_order(self.contact.phones)}
+        wanted = in_order(self.contact.phones)
         stored_phones = phones_of(self.card)
         known = {(phone.label, digits(phone.number)) for _, phone in stored_phones}
         for stored, phone in stored_phones:
@@ -311,13 +314,16 @@ _LINE_OF = dict.fromkeys(NAME_PARTS, "name") | dict.fromkeys(("company", "depart
 _ENCODINGS = frozenset({"ENCODING", "CHARSET", "VALUE"})
 
 
-def in_order(phones: Iterable[Phone]) -> list[Phone]:
-    """The phone numbers that say something, each once, in the order that tells the second of a sort from the first."""
+def in_order(phones: Iterable[Phone]) -> dict[tuple[str, str], Phone]:
+    """The phone numbers that say something, each once, in the order that tells the second of a sort from the first.
+
+    By their labels and digits.
+    """
     found: dict[tuple[str, str], Phone] = {}
     for each in sorted(phones, key=lambda each: each.label.endswith("-2")):
         if key := digits(each.number):
             found.setdefault((each.label, key), each)
-    return list(found.values())
+    return found
 
 
 def has_parts(address: PostalAddress) -> bool:
@@ -327,11 +333,11 @@ def has_parts(address: PostalAddress) -> bool:
 
 def _email_types(email: Email) -> Parameters:
     place = (email.label.upper(),) if email.label in ("home", "work", "other") else ()
-    return tuple(("TYPE", each) for each in ("INTERNET", *place))
+    return tuple([("TYPE", each) for each in ("INTERNET", *place)])
 
 
 def _phone_types(label: str) -> Parameters:
-    return tuple(("TYPE", each) for each in PHONE_TYPES.get(label, ("VOICE",)))
+    return tuple([("TYPE", each) for each in PHONE_TYPES.get(label, ("VOICE",))])
 
 
 def _photo_types(photo: Photo, encoding: str) -> Parameters:
@@ -350,6 +356,8 @@ def photo_head(photo: Photo) -> Line:
 
 def _merged(parameters: Parameters) -> Parameters:
     """Parameters with all of their TYPEs side by side, for ``make_line`` to write as one list."""
+    if len(parameters) < 2:
+        return parameters
     return tuple(sorted(parameters, key=lambda each: each[0] == "TYPE"))
 
 

@@ -10,13 +10,14 @@ import base64
 import binascii
 import quopri
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 from syncapp.items.contact import Contact
 from syncapp.items.fields import address_key, digits
+from syncapp.items.once import once
 from syncapp.items.values import Email, Phone, Photo, PostalAddress
 from syncapp.nextcloud import content_lines, parsing
 from syncapp.nextcloud.content_lines import Component, Head, Line
@@ -78,12 +79,12 @@ class Card:
     text: content_lines.Text
     version: str
 
-    @property
+    @once
     def card(self) -> Component:
         """The VCARD."""
         return self.text.root
 
-    @cached_property
+    @once
     def uid(self) -> str:
         """The UID, "" without one."""
         return self.value("UID").strip()
@@ -93,7 +94,7 @@ class Card:
         line = self.card.first(name)
         return "" if line is None else text_of(line)
 
-    @cached_property
+    @once
     def contact(self) -> Contact:
         """The neutral contact. Raises Unreadable."""
         card = self.card
@@ -174,10 +175,13 @@ class Meaning:
     """What the parameters of a line say.
 
     ``types`` are its TYPEs in capitals, without the prefixes that programs give to words of their own. ``preference``
-    is 1 for the best and 101 when nothing is said (RFC 6350 section 5.3; vCard 3.0: TYPE=PREF).
+    is 1 for the best and 101 when nothing is said (RFC 6350 section 5.3; vCard 3.0: TYPE=PREF). ``place`` is one of
+    PLACES or nothing, ``phone`` what a TEL is called before numbers of one sort are counted.
     """
 
     types: frozenset[str] = frozenset()
+    place: str = ""
+    phone: str = "other"
     preference: int = 101
     encoding: str = ""
     charset: str = "utf-8"
@@ -191,7 +195,8 @@ def meaning_of(line: Line) -> Meaning:
     head = line.head
     if not head.parameters:
         return _NOTHING
-    return _meaning_of_known(head) if head.shared else _meaning_of(head)
+    # Heads of one line only would fill the memory.
+    return _meaning_of_known(head) if head.size else _meaning_of(head)
 
 
 def _meaning_of(head: Head) -> Meaning:
@@ -204,7 +209,14 @@ def _meaning_of(head: Head) -> Meaning:
     encoding = "QUOTED-PRINTABLE" if "QUOTED-PRINTABLE" in types else first.get("ENCODING", "").upper()
     pref = first.get("PREF", "")
     preference = min(int(pref[:4]), 100) if pref.isdecimal() else 1 if "PREF" in types else 101
-    return Meaning(frozenset(types), preference, encoding, first.get("CHARSET") or "utf-8")
+    return Meaning(
+        types=frozenset(types),
+        place=next((each for each in PLACES if each.upper() in types), ""),
+        phone=_phone_label(types),
+        preference=preference,
+        encoding=encoding,
+        charset=first.get("CHARSET") or "utf-8",
+    )
 
 
 _meaning_of_known = lru_cache(maxsize=1024)(_meaning_of)
@@ -217,6 +229,8 @@ def _without_prefix(word: str) -> str:
 
 def raw_text(line: Line) -> str:
     """The value of a line with its escapes, decoded where vCard 2.1 encodes it."""
+    if not line.head.parameters:
+        return line.value
     meaning = meaning_of(line)
     if meaning.encoding != "QUOTED-PRINTABLE":
         return line.value
@@ -244,7 +258,9 @@ def _one_text(part: str) -> str:
     return ", ".join(map(unescape, split(part, ","))).strip()
 
 
-def _preferred(lines: Iterable[Line]) -> list[Line]:
+def _preferred(lines: Sequence[Line]) -> Sequence[Line]:
+    if len(lines) < 2:
+        return lines
     found = sorted(lines, key=lambda line: meaning_of(line).preference)
     if len(found) > _MAX_MEMBERS:
         raise Unreadable(f"The contact has more than {_MAX_MEMBERS} addresses or numbers of one sort.")
@@ -260,7 +276,7 @@ def emails_of(card: Component) -> list[tuple[Line, Email]]:
     for line in _preferred(card.all("EMAIL")):
         address = text_of(line).strip()
         if address:
-            found.setdefault(address_key(address), (line, Email(address, _place(line, ""))))
+            found.setdefault(address_key(address), (line, Email(address, meaning_of(line).place)))
     return list(found.values())
 
 
@@ -271,7 +287,7 @@ def phones_of(card: Component) -> list[tuple[Line, Phone]]:
     for line in _preferred(card.all("TEL")):
         number = number_of(text_of(line))
         if key := digits(number):
-            label = counted(phone_label(meaning_of(line).types), taken)
+            label = counted(meaning_of(line).phone, taken)
             found.setdefault((label, key), (line, Phone(number, label)))
     return list(found.values())
 
@@ -290,8 +306,7 @@ def counted(label: str, taken: set[str]) -> str:
     return label
 
 
-def phone_label(types: frozenset[str]) -> str:
-    """What a TEL is called by its TYPEs, before numbers of one sort are counted."""
+def _phone_label(types: set[str]) -> str:
     if "FAX" in types:
         return "work-fax" if "WORK" in types else "home-fax" if "HOME" in types else "other-fax"
     for word, label in _PHONE_LABELS:
@@ -305,15 +320,10 @@ def addresses_of(card: Component) -> list[tuple[Line, PostalAddress]]:
     found: dict[str, tuple[Line, PostalAddress]] = {}
     for line in _preferred(card.all("ADR")):
         parts = [*parts_of(line), *[""] * 7][FIRST_ADDRESS_PART:7]
-        label = _place(line, "other")
+        label = meaning_of(line).place or "other"
         if any(parts):
             found.setdefault(label, (line, PostalAddress(label, *parts)))
     return list(found.values())
-
-
-def _place(line: Line, default: str) -> str:
-    types = meaning_of(line).types
-    return next((each for each in PLACES if each.upper() in types), default)
 
 
 def photo_of(card: Component) -> tuple[Line | None, Photo | None]:

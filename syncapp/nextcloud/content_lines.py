@@ -44,29 +44,18 @@ def remembered(read: Callable[[_Text], _Result]) -> Callable[[_Text], _Result]:
 class Head:
     """What stands before the colon: name, group ("" for none) and parameters. Many lines share one.
 
+    A parameter without "=" (vCard 2.1) is read as a TYPE.
+
     ``size`` is how many bytes it takes, the colon included; 0 for one that is a single line's own.
     """
 
-    __slots__ = ("_parameters", "group", "name", "size", "text")
+    __slots__ = ("group", "name", "parameters", "size")
 
     def __init__(self, name: str, group: str, text: str, size: int) -> None:
         self.name = name
         self.group = group
-        self.text = text
+        self.parameters = _parameters_in(text)
         self.size = size
-        self._parameters: Parameters | None = None
-
-    @property
-    def shared(self) -> bool:
-        """Whether it is one of those that were seen before; the others are one line's own."""
-        return self.size > 0
-
-    @property
-    def parameters(self) -> Parameters:
-        """The parameters; one without "=" (vCard 2.1) is read as a TYPE."""
-        if self._parameters is None:
-            self._parameters = _parameters_in(self.text)
-        return self._parameters
 
 
 class Line:
@@ -88,7 +77,7 @@ class Line:
     def head(self) -> Head:
         """Everything before the colon. Raises Unreadable when it has no end."""
         if self._head is None:
-            text = _decoded(_unfolded(self.raw))
+            text = _text_of(self.raw)
             at = _end_of_head(text) if '"' in text.partition(":")[0] else text.index(":")
             self._head, self._value = Head(self.name, self.group, text[:at], 0), text[at + 1 :]
         return self._head
@@ -96,13 +85,12 @@ class Line:
     @property
     def value(self) -> str:
         """Everything after the colon, escapes and all. Raises Unreadable when there is no such place."""
-        value = self._value
-        if value is None:
-            size = self.head.size
-            # An unknown head was found out together with the value.
-            value = self._value if self._value is not None else _decoded(_unfolded(self.raw[size:]))
-            self._value = value
-        return value
+        if self._value is None:
+            head = self._head or self.head
+            # A head of one line only is found out together with the value.
+            if self._value is None:
+                self._value = _text_of(self.raw[head.size :])
+        return self._value
 
     @property
     def parameters(self) -> Parameters:
@@ -120,17 +108,16 @@ class Line:
         return f"<Line {self.name}>"
 
 
-def _unfolded(raw: bytes) -> bytes:
-    stripped = raw.rstrip(b"\r\n")
-    return FOLD.sub(b"", stripped) if b"\n" in stripped else stripped
-
-
-def _decoded(line: bytes) -> str:
+def _text_of(raw: bytes) -> str:
+    raw = raw.rstrip(b"\r\n")
+    # find(): "in" tries first whether what it is asked for is a number, and that costs three times as much.
+    if raw.find(b"\n") >= 0:
+        raw = FOLD.sub(b"", raw)
     try:
-        return line.decode()
+        return raw.decode()
     except UnicodeDecodeError:
         # Written in a Western 8-bit set, as vCard 2.1 may be; Latin-1 knows every byte.
-        return line.decode("latin-1")
+        return raw.decode("latin-1")
 
 
 def _end_of_head(text: str) -> int:
@@ -239,8 +226,10 @@ class Component:
     def add(self, line: Line) -> None:
         """Put one more line after the last one, before the first inner component: some readers want it so."""
         lines, components = self._parts()
-        at = self._index(components[0]) if components else len(self.content)
-        self.content.insert(at, line)
+        if components:
+            self.content.insert(self._index(components[0]), line)
+        else:
+            self.content.append(line)
         lines.setdefault(line.name, []).append(line)
 
     def remove(self, component: Component) -> None:

@@ -15,7 +15,15 @@ from syncapp.items.event import Event, Occurrence
 from syncapp.items.fields import address_key, line
 from syncapp.items.values import Attendee, Busy, Moment, Person, Privacy, ZonedTime, moment_key
 from syncapp.nextcloud import parsing
-from syncapp.nextcloud.calendar_values import LINES, instances_at_most, like, moment_text, moments_of, rule_text
+from syncapp.nextcloud.calendar_values import (
+    LINES,
+    instances_at_most,
+    like,
+    moment_text,
+    moments_of,
+    rule_text,
+    stamp_text,
+)
 from syncapp.nextcloud.content_lines import Component, Line, Parameters, Text
 from syncapp.nextcloud.events import (
     COMPONENT,
@@ -54,7 +62,6 @@ _NOT_IN_OVERRIDES = frozenset(
     {"RRULE", "RDATE", "EXRULE", "EXDATE", "RECURRENCE-ID", "DTSTART", "DTEND", "DURATION", "CREATED"}
 )
 _TIMES = frozenset({"start", "end", "recurrence", EXCEPTIONS})
-# Plain fields before times: an object reads best when it begins with what it is about.
 _ORDER = (
     "title",
     "start",
@@ -69,19 +76,25 @@ _ORDER = (
     "attendees",
     "reminder",
 )
+_UNTIMED = tuple(name for name in _ORDER if name not in ("start", "end"))
 
 
 def new(event: Event, uid: str, now: datetime) -> Text:
     """A new iCalendar object for ``event``; ``now`` is in UTC and goes where the format wants a time stamp."""
-    stamp = _stamp(now)
+    stamp = stamp_text(now)
     stamps = [make_line(name, stamp) for name in ("DTSTAMP", "CREATED", "LAST-MODIFIED")]
     master = _component(COMPONENT, [make_line("UID", uid), *stamps, constant_line("SEQUENCE", "0")])
-    calendar = _component("VCALENDAR", [*(constant_line(name, value) for name, value in _HEADER), master])
+    calendar = _component("VCALENDAR", [*[constant_line(name, value) for name, value in _HEADER], master])
     writer = _Writer(EventObject(Text(b"", calendar, b""), uid, master), event, now)
-    for name in _ORDER:
-        if getattr(event, name) not in (None, "", (), Busy.BUSY, Privacy.NORMAL):
+    master.add(writer.moment("DTSTART", event.start))
+    master.add(writer.moment("DTEND", event.end))
+    for name in _UNTIMED:
+        value = getattr(event, name)
+        if (value or value == 0) and value is not Busy.BUSY and value is not Privacy.NORMAL:
             writer.write(master, name, event)
-    writer.write_exceptions({moment_key(each.original) for each in event.exceptions})
+    exceptions = {moment_key(each.original): each for each in event.exceptions}
+    for key in sorted(exceptions):
+        writer.add_exception(key, exceptions[key])
     return writer.finished()
 
 
@@ -279,12 +292,16 @@ class _Writer:
             occurrence = wanted.get(key)
             if occurrence is None or occurrence.deleted:
                 self._remove_override(key)
-            if occurrence is None or not occurrence.deleted:
-                self._remove_exdate(key)
-            if occurrence is not None and occurrence.deleted:
-                self._add_exdate(occurrence)
-            elif occurrence is not None and key not in self.stored.overrides:
-                self._add_override(key, occurrence)
+            self._remove_exdate(key)
+            if occurrence is not None and key not in self.stored.overrides:
+                self.add_exception(key, occurrence)
+
+    def add_exception(self, key: str, occurrence: Occurrence) -> None:
+        """Write a deleted or changed occurrence of which the object says nothing yet."""
+        if occurrence.deleted:
+            self._add_exdate(occurrence)
+        else:
+            self._add_override(key, occurrence)
 
     def update_overrides(self, before: Event, names: Collection[str]) -> None:
         """Write what differs in the changed occurrences that stay, values that they inherit included."""
@@ -341,7 +358,6 @@ class _Writer:
             self.stored.calendar.remove(component)
 
     def _add_exdate(self, occurrence: Occurrence) -> None:
-        self._remove_exdate(moment_key(occurrence.original))
         old = self.stored.master.all("EXDATE")
         new_line = self.moment("EXDATE", like(occurrence.original, self.event.start))
         self.stored.master.replace(old, [*old, new_line])
@@ -367,9 +383,11 @@ class _Writer:
 
         The SEQUENCE of an event with attendees is its organizer's to count (RFC 5545 section 3.8.7.4).
         """
-        stamp = _stamp(self.now)
+        stamp = stamp_text(self.now)
         for name in ("DTSTAMP", "LAST-MODIFIED"):
-            component.put(name, [self.line(name, stamp)])
+            old = component.first(name)
+            if old is None or old.value != stamp:
+                component.put(name, [self.line(name, stamp)])
         sequence = component.first("SEQUENCE")
         if bump and sequence is not None and sequence.value.strip().isdecimal():
             number = min(int(sequence.value.strip()[:9]) + 1, 2**31 - 1)
@@ -391,10 +409,6 @@ _WRITERS: Mapping[str, Callable[[_Writer, Component, Event], None]] = {
     "reminder": _Writer.write_reminder,
 }
 _PER_OCCURRENCE = ("start", "end", "title", "location", "description", "reminder", "busy")
-
-
-def _stamp(now: datetime) -> str:
-    return f"{now:%Y%m%dT%H%M%SZ}"
 
 
 def _component(name: str, content: Iterable[Line | Component], line_end: bytes = b"\r\n") -> Component:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import cached_property
 from typing import Any
 
 from syncapp.items.event import EVENT_FIELDS, Event, Occurrence
 from syncapp.items.fields import address_key
+from syncapp.items.once import once
 from syncapp.items.values import (
     Attendee,
     Busy,
@@ -86,7 +86,7 @@ class EventObject:
         """The VCALENDAR."""
         return self.text.root
 
-    @cached_property
+    @once
     def zones(self) -> Mapping[str, Component]:
         """The VTIMEZONEs by their TZID."""
         return {
@@ -99,13 +99,13 @@ class EventObject:
         """The IANA zone of a TZID used here. Raises Unreadable."""
         return zone_by_name(tzid) or zone_of(tzid.strip(), self.zones, year)
 
-    @cached_property
+    @once
     def event(self) -> Event:
         """The neutral event. Raises Unreadable."""
         event = self.single(self.master, self.uid, self.recurrence)
         return event if event.recurrence is None else replace(event, exceptions=self._exceptions(event))
 
-    @cached_property
+    @once
     def start(self) -> Moment:
         """When the first occurrence begins."""
         return self._start_of(self.master)
@@ -116,7 +116,7 @@ class EventObject:
             raise Unreadable("The event does not say when it begins.")
         return moment_of(line, self.zone_of)
 
-    @cached_property
+    @once
     def recurrence(self) -> Recurrence | None:
         """The pattern of the series."""
         rules, more, without = (self.master.all(name) for name in ("RRULE", "RDATE", "EXRULE"))

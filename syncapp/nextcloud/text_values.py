@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from syncapp.items.fields import line
-from syncapp.nextcloud.content_lines import Line, Parameters
+from syncapp.nextcloud.content_lines import Line, Parameters, remembered
 
 FOLD_AT = 75
 
@@ -129,9 +129,8 @@ def fold(line: bytes, line_end: bytes = b"\r\n") -> bytes:
     return (line_end + b" ").join(pieces)
 
 
+@remembered
 def _quoted(text: str) -> str:
-    if text.isalnum():
-        return text
     # RFC 6868: a circumflex writes what a parameter can't hold.
     text = sendable(_one_line_break(text.replace("^", "^^")).replace("\n", "^n").replace('"', "^'"))
     return f'"{text}"' if any(each in text for each in ";:,") or text != text.strip() else text

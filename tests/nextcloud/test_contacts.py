@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from syncapp.items import Contact
 from syncapp.items.elements import Element
+from syncapp.items.fields import line
 from syncapp.items.values import Email, Phone, Photo, PostalAddress
 from syncapp.nextcloud import contact_writing, contacts
 from syncapp.side import Refused, Unreadable
@@ -57,7 +58,8 @@ def card(*lines: str, version: str = "3.0") -> bytes:
 def test_a_contact_reads_as_it_was_written(contact: Contact) -> None:
     found = read(written(contact))
     assert content(found) == content(contact)
-    assert (found.uid, found.notes, found.emails) == (UID, contact.notes, contact.emails)
+    notes = contact.notes if line(contact.notes) else ""
+    assert (found.uid, found.notes, found.emails) == (UID, notes, contact.emails)
 
 
 @strategies.few
@@ -177,9 +179,9 @@ def test_version_4_0_is_read() -> None:
 
 
 def test_a_list_of_contacts_is_of_another_kind() -> None:
-    for line in ("KIND:group", "X-ADDRESSBOOKSERVER-KIND:group"):
+    for kind in ("KIND:group", "X-ADDRESSBOOKSERVER-KIND:group"):
         with pytest.raises(contacts.OtherKind):
-            contacts.parse(card(line))
+            contacts.parse(card(kind))
 
 
 def test_two_cards_in_one_object_are_unreadable() -> None:
