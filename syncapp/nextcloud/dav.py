@@ -27,6 +27,7 @@ from syncapp.http import (
     TooSlow,
     Transport,
 )
+from syncapp.nextcloud.content_lines import remembered
 from syncapp.side import LoginFailed, NotAllowed, SideError, Throttled, Unreachable
 
 DAV = "DAV:"
@@ -47,6 +48,9 @@ _LOCKED = re.compile(r"database is locked|deadlock|lock wait timeout|could not s
 _SAFE_IN_PATH = "/@:!$&'()*+,;=~"
 _PLAIN_PATH = re.compile(r"/(?!/)[A-Za-z0-9_.~/@-]*")
 """The only spelling of a path, as nearly all are."""
+_RESPONSE, _HREF, _STATUS, _PROPSTAT, _PROP = (
+    f"{{{DAV}}}{name}" for name in ("response", "href", "status", "propstat", "prop")
+)
 _PORTS = {"http": 80, "https": 443}
 _WRITES = frozenset({"PUT", "POST", "DELETE", "MOVE"})
 _REDIRECTS = frozenset({301, 302, 307, 308})
@@ -101,7 +105,7 @@ class Answer:
         return self.status in (500, 503) and _LOCKED.search(self.error[1]) is not None
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Resource:
     """One <response> of a multistatus: a path, and the properties that were found there.
 
@@ -262,19 +266,34 @@ def _failure(error: HttpError, writes: bool) -> SideError:
 
 
 def _resources(root: etree._Element) -> Iterator[Resource]:
-    for response in root.iterchildren(f"{{{DAV}}}response"):
-        path = path_of(response.findtext(f"{{{DAV}}}href") or "")
-        status = _status(response.findtext(f"{{{DAV}}}status"))
+    for response in root.iterchildren(_RESPONSE):
+        path, status = "", 200
         properties: dict[str, etree._Element] = {}
-        for group in response.iterchildren(f"{{{DAV}}}propstat"):
-            if _status(group.findtext(f"{{{DAV}}}status")) == 200:
-                for found in group.iterchildren(f"{{{DAV}}}prop"):
-                    properties.update((str(each.tag), each) for each in found)
+        for part in response:
+            tag = part.tag
+            if tag == _HREF:
+                path = path or path_of(part.text or "")
+            elif tag == _PROPSTAT:
+                properties.update(_found(part))
+            elif tag == _STATUS:
+                status = _code(part.text or "")
         yield Resource(path, status, properties)
 
 
-def _status(line: str | None) -> int:
-    match = re.match(r"HTTP/\S+ +(\d{3})", (line or "").strip())
+def _found(propstat: etree._Element) -> dict[str, etree._Element]:
+    """The properties in a group, unless it is one of those that were not found."""
+    properties: dict[str, etree._Element] = {}
+    for part in propstat:
+        if part.tag == _PROP:
+            properties.update((str(each.tag), each) for each in part)
+        elif part.tag == _STATUS and _code(part.text or "") != 200:
+            return {}
+    return properties
+
+
+@remembered
+def _code(line: str) -> int:
+    match = re.match(r"HTTP/\S+ +(\d{3})", line.strip())
     return int(match.group(1)) if match else 200
 
 

@@ -26,7 +26,7 @@ _OWN_ID = re.compile(r"[0-9a-z]+\.[0-9a-z]+", re.ASCII)
 _COUNTED = re.compile(r"(http://sabre\.io/ns/sync/)(\d{1,18})", re.ASCII)
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Stored:
     """An object as the server has it; ``data`` is its content."""
 
