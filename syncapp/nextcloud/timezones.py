@@ -264,20 +264,22 @@ def _in_year(info: ZoneInfo, year: int) -> tuple[_Transition, ...]:
     """Every change of the clocks in a year, in order."""
     found: list[_Transition] = []
     at, end = datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)
+    state = _state(info, at)
     while at < end:
         later = min(at + timedelta(days=7), end)
-        if _state(info, at) != _state(info, later):
+        state_before, state = state, _state(info, later)
+        if state_before != state:
             low, high = at, later
             while high - low > timedelta(seconds=1):
                 middle = (low + (high - low) / 2).replace(microsecond=0)
-                low, high = (middle, high) if _state(info, middle) == _state(info, at) else (low, middle)
+                low, high = (middle, high) if _state(info, middle) == state_before else (low, middle)
             before, after = low.astimezone(info).utcoffset(), high.astimezone(info).utcoffset()
             assert before is not None
             assert after is not None
             local = high.astimezone(info)
             wall = high.replace(tzinfo=None) + before
             found.append(_Transition(wall, before, after, local.tzname() or "", bool(local.dst())))
-            later = high
+            later, state = high, _state(info, high)
         at = later
     return tuple(found)
 
