@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from types import FrameType
 from typing import Any
 
@@ -13,6 +14,9 @@ from django_q.cluster import Cluster
 from syncapp.jobs import dispatch, owners, places, resting, stopping
 from syncapp.jobs import sync as sync  # loaded before the workers are forked, so that each of them is spared a second
 from syncapp.startup import check_ready
+
+_GARBAGE_AFTER = 50_000
+"""New objects after which garbage is looked for. A batch of items is tens of thousands, nearly all without cycles."""
 
 
 class _Cluster(Cluster):  # type: ignore[misc]  # django-q2 has no types
@@ -37,4 +41,7 @@ class Command(BaseCommand):
         resting.server_answered(resting.NEXTCLOUD_ADMIN)
         places.make_due(places.REFRESH)
         connections.close_all()
+        # What is loaded by now stays for good; no worker has to search it for garbage again and again.
+        gc.freeze()
+        gc.set_threshold(_GARBAGE_AFTER)
         _Cluster().start()
