@@ -62,15 +62,18 @@ def parse_own_id(text: str) -> tuple[bytes, bytes] | None:
 class _Column(Generic[T]):
     """A column that a link has once per side."""
 
-    def __set_name__(self, owner: type, name: str) -> None:
+    def __init__(self, name: str = "") -> None:
         self.name = name
 
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.names = {side: f"{side}_{self.name or name}" for side in SideName}
+
     def __get__(self, of: LinkSide, owner: type) -> T:
-        value: T = getattr(of.link, f"{of.name}_{self.name}")
+        value: T = getattr(of.link, self.names[of.name])
         return value
 
     def __set__(self, of: LinkSide, value: T) -> None:
-        setattr(of.link, f"{of.name}_{self.name}", value)
+        setattr(of.link, self.names[of.name], value)
 
 
 class LinkSide:
@@ -86,6 +89,8 @@ class LinkSide:
     lost: _Column[bool] = _Column()
     nonce: _Column[bytes | None] = _Column()
     pairing_id: _Column[int | None] = _Column()
+    _text: _Column[str] = _Column("id_text")
+    _uid: _Column[str] = _Column("uid")
 
     __slots__ = ("link", "name")
 
@@ -96,23 +101,21 @@ class LinkSide:
     @property
     def id(self) -> str:
         """The id of the object, "" if there never was one."""
-        value: str = getattr(self.link, f"{self.name}_id_text")
-        return value
+        return self._text
 
     @id.setter
     def id(self, value: str) -> None:
-        setattr(self.link, f"{self.name}_id_text", value)
+        self._text = value
         self.digest = digest(value) if value else None
 
     @property
     def uid(self) -> str:
         """The UID of the object on this side (rule 18)."""
-        value: str = getattr(self.link, f"{self.name}_uid")
-        return value
+        return self._uid
 
     @uid.setter
     def uid(self, value: str) -> None:
-        setattr(self.link, f"{self.name}_uid", value)
+        self._uid = value
         self.uid_digest = digest(value) if value else None
 
     @property
