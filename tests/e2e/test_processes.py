@@ -150,19 +150,24 @@ def test_workers_killed_in_the_middle_of_a_first_sync_lose_and_double_nothing(to
     titles = [f"Event {number}" for number in range(120)]
     for title in titles:
         town.create(ANNA, title, "nextcloud" if title.endswith(("0", "2", "4", "6", "8")) else "exchange")
+    # However fast the connector is: after the first batch it waits, and what it asked for is done when it is dead.
+    town.control("faults", operation="CreateItem", skip=1, delay=20)
     workers = connector.start("manage.py", "qcluster")
     both = "exchange_digest IS NOT NULL AND nextcloud_digest IS NOT NULL"
     wait_for("the first items", lambda: connector.count("syncapp_link", both) > 0, connector)
     os.killpg(workers.pid, signal.SIGKILL)
     workers.wait()
-    assert connector.count("syncapp_enrollment", "first_sync_done_at IS NOT NULL AND nextcloud_uid = 'anna'") == 0
+    done = "first_sync_done_at IS NOT NULL AND nextcloud_uid = 'anna'"
+    assert connector.count("syncapp_enrollment", done) == 0
 
     # The new start sees that the holders of places and slots are gone. For the lease it waits as long as a last request
     # may take, one minute.
     connector.start("manage.py", "qcluster")
-    wait_for("Anna's sync after the crash", lambda: everything_is_there(town, titles), connector)
+    wait_for("Anna's sync after the crash", lambda: connector.count("syncapp_enrollment", done) == 1, connector)
+    assert everything_is_there(town, titles)
     assert connector.count("syncapp_problem", "1=1") == 0
-    assert connector.count("syncapp_run", "outcome = 'lost'") == 1
+    hers = "enrollment_id = (SELECT id FROM syncapp_enrollment WHERE nextcloud_uid = 'anna')"
+    assert connector.count("syncapp_run", f"outcome = 'lost' AND {hers}") == 1
 
 
 def everything_is_there(town: Town, titles: list[str]) -> bool:
