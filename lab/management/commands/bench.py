@@ -38,7 +38,7 @@ _SETTLED = 7.0
 _PATIENT = range(bench_mix.PEOPLE + 1, bench_mix.PEOPLE + 3)
 """Two more people, who are synced by servers that take their time."""
 _AT_REST = 10.0
-"""Seconds for which the workers are left without anything to do, at full size."""
+"""Seconds for which the workers are left without anything to do, at any size: the kernel counts hundredths of one."""
 
 
 class Command(BaseCommand):
@@ -82,7 +82,6 @@ class _Bench:
         self._mix = mix
         self._patient = patient
         self._looks_at_each = max(3, round(_LOOKS * scale))
-        self._rests = max(1.0, _AT_REST * scale)
         self._group = 0
 
     def run(self) -> Figures:
@@ -192,7 +191,7 @@ class _Bench:
     def _rest(self) -> Reading:
         """What the workers take while nobody is due."""
         before = self._read()
-        time.sleep(self._rests)
+        time.sleep(_AT_REST)
         return self._read().since(before)
 
     def _read(self) -> Reading:
