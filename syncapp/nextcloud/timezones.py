@@ -29,6 +29,7 @@ _STAMP = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z?")
 _RULE_YEARS = range(2101, 2129)
 _LAST_EXPLICIT_YEAR = 2037
 _FIRST_YEAR = 1970
+_WEEK = 7 * 24 * 60 * 60
 
 
 @cache
@@ -235,6 +236,12 @@ def vtimezone(zone: str, since: int) -> bytes:
     return f"BEGIN:VTIMEZONE\r\nTZID:{zone}\r\n{''.join(parts)}END:VTIMEZONE\r\n".encode()
 
 
+def warm_up(zone: str) -> None:
+    """Find out what takes long and stays: the names of all zones, and the rules of the one that most people live in."""
+    zone_by_name(zone)
+    rules_start(zone)
+
+
 def _part(transition: _Transition, rule: str) -> str:
     kind = "DAYLIGHT" if transition.daylight else "STANDARD"
     return (
@@ -263,30 +270,28 @@ def _constant(info: ZoneInfo, at: datetime) -> _Transition:
 def _in_year(info: ZoneInfo, year: int) -> tuple[_Transition, ...]:
     """Every change of the clocks in a year, in order."""
     found: list[_Transition] = []
-    at, end = datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)
+    at, end = (int(datetime(each, 1, 1, tzinfo=UTC).timestamp()) for each in (year, year + 1))
     state = _state(info, at)
     while at < end:
-        later = min(at + timedelta(days=7), end)
+        later = min(at + _WEEK, end)
         state_before, state = state, _state(info, later)
         if state_before != state:
             low, high = at, later
-            while high - low > timedelta(seconds=1):
-                middle = (low + (high - low) / 2).replace(microsecond=0)
+            while high - low > 1:
+                middle = (low + high) // 2
                 low, high = (middle, high) if _state(info, middle) == state_before else (low, middle)
-            before, after = low.astimezone(info).utcoffset(), high.astimezone(info).utcoffset()
-            assert before is not None
-            assert after is not None
-            local = high.astimezone(info)
-            wall = high.replace(tzinfo=None) + before
+            before, after = state_before[0], _state(info, high)[0]
+            local = datetime.fromtimestamp(high, info)
+            wall = local.replace(tzinfo=None, fold=0) - after + before
             found.append(_Transition(wall, before, after, local.tzname() or "", bool(local.dst())))
             later, state = high, _state(info, high)
         at = later
     return tuple(found)
 
 
-def _state(info: ZoneInfo, at: datetime) -> tuple[timedelta | None, str | None]:
-    local = at.astimezone(info)
-    return local.utcoffset(), local.tzname()
+def _state(info: ZoneInfo, at: int) -> tuple[timedelta, str]:
+    local = datetime.fromtimestamp(at, info)
+    return local.utcoffset() or timedelta(), local.tzname() or ""
 
 
 @cache

@@ -6,6 +6,7 @@ import gc
 from types import FrameType
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import connections
 from django.utils import timezone
@@ -13,6 +14,7 @@ from django_q.cluster import Cluster
 
 from syncapp.jobs import dispatch, owners, places, resting, stopping
 from syncapp.jobs import sync as sync  # loaded before the workers are forked, so that each of them is spared a second
+from syncapp.nextcloud import timezones
 from syncapp.startup import check_ready
 
 _GARBAGE_AFTER = 50_000
@@ -41,6 +43,8 @@ class Command(BaseCommand):
         resting.server_answered(resting.NEXTCLOUD_ADMIN)
         places.make_due(places.REFRESH)
         connections.close_all()
+        # Each worker would need 25 ms for it.
+        timezones.warm_up(settings.TIME_ZONE)
         # What is loaded by now stays for good; no worker has to search it for garbage again and again.
         gc.freeze()
         gc.set_threshold(_GARBAGE_AFTER)
