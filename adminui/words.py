@@ -101,27 +101,3 @@ HOLD_REASONS: dict[str, Text] = {
 }
 
 SIDES: dict[str, Text] = {"exchange": "Exchange", "nextcloud": "Nextcloud"}
-
-# What a run's log says; a code that is missing here is shown as it is.
-LINES: dict[str, Text] = {
-    "adopted": _("Matched: it was on both sides already"),
-    "another-uid": _("Replaced by another item under the same address"),
-    "changed-meanwhile": _("Changed meanwhile; decided anew"),
-    "conflict": _("Changed on both sides; the loser is kept in history"),
-    "created": _("Created"),
-    "created-and-deleted": _("Deleted by a person right after it was created"),
-    "deleted": _("Deleted"),
-    "distrusted": _("This side is another store than before: everything is compared anew, nothing is deleted"),
-    "edited-before-deletion": _("Edited before the deletion arrived: the edit wins"),
-    "failed": _("Failed"),
-    "folder-back": _("The folder is back"),
-    "folder-missing": _("The folder is missing"),
-    "held": _("Deletion held for a decision"),
-    "late-copy-removed": _("A late copy of ours was removed"),
-    "moved": _("Moved to another folder"),
-    "nothing-paired": _("No folder could be paired"),
-    "relinked": _("Found again under another address"),
-    "restored": _("Restored from the bin"),
-    "token-lost": _("The server forgot the last state: everything is listed anew"),
-    "updated": _("Updated"),
-}

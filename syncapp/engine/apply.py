@@ -53,11 +53,12 @@ def put_off(work: Work, cases: Sequence[Case]) -> None:
 
 @dataclass
 class Updating:
-    """A case whose object on one side is to be changed."""
+    """A case whose object on one side is to be changed. ``why`` is why the winner of a conflict wins (``Ruling``)."""
 
     case: Case
     decision: Decision
     write: Write
+    why: str
 
 
 @dataclass
@@ -153,9 +154,7 @@ def _begin_update(work: Work, name: SideName, job: Updating) -> None:
     for each in SideName:
         case.take(each, job.decision.bases[each])
     case.intent = intents.Change(name, write.target, write.source, write.before)
-    keep_history(
-        work, case.key, name, [case.objects[name]], History.Reason.OVERWRITTEN, job.decision.conflicts & write.changed
-    )
+    keep_history(work, case.key, name, [case.objects[name]], History.Reason.OVERWRITTEN, job.decision.lost_on(name))
 
 
 def _sent(work: Work, name: SideName, job: Creating) -> Row:
@@ -288,9 +287,16 @@ def _updated(work: Work, name: SideName, job: Updating, result: Written) -> None
     in_steps = any(each[0] in work.side(name).steps for each in write.changed)
     _answered(case, name, result, open_paths, frozenset(write.target) if in_steps else None)
     work.journal.note("updated", case.link, name, write.changed, count="updated")
-    if job.decision.conflicts:
-        work.journal.note("conflict", case.link, name, job.decision.conflicts, note=f"{job.decision.winner} won")
+    _tell_conflicts(work, name, job)
     _unwritten(work, name, case, result)
+
+
+def _tell_conflicts(work: Work, name: SideName, job: Updating) -> None:
+    """Say what won over what stood on this side, and why."""
+    if lost := job.decision.lost_on(name):
+        why = job.why if name.other is job.decision.winner else "filled"
+        code = "differed" if job.decision.first_contact else "conflict"
+        work.journal.note(code, job.case.link, name, lost, note=f"{name.other} {why} {work.kind}")
 
 
 def _open(case: Case, name: SideName, write: Write) -> frozenset[bytes]:
@@ -318,7 +324,7 @@ def _created(work: Work, name: SideName, job: Creating, result: Written) -> None
     if result.whole is not None and complete(result):
         # The answer says what a read would say: the base is what was sent, and there is nothing to read back.
         case.intent, there.whole, link.prefer = None, work.content_digest(result.whole), ""
-    work.journal.note("created", link, name, count="created")
+    work.journal.note("created", link, name, note=case.again, count="created")
     _unwritten(work, name, case, result)
 
 

@@ -17,7 +17,7 @@ from syncapp.engine.guard import Guard
 from syncapp.engine.keeping import bury
 from syncapp.engine.match import relink
 from syncapp.engine.read import begin, next_batch, read
-from syncapp.engine.relocate import move, restore
+from syncapp.engine.relocate import Target, move, restore
 from syncapp.engine.resolve import Hits, attach, resolve, search
 from syncapp.engine.work import Work
 from syncapp.items import Event
@@ -53,7 +53,7 @@ class _Batch:
     waiting: list[Case] = field(default_factory=list)
     ended: list[Case] = field(default_factory=list)
     updates: dict[SideName, list[Updating]] = field(default_factory=lambda: defaultdict(list))
-    moves: list[tuple[SideName, Case, int]] = field(default_factory=list)
+    moves: list[tuple[Case, Target]] = field(default_factory=list)
     creates: dict[SideName, list[Case]] = field(default_factory=lambda: defaultdict(list))
     absent: dict[SideName, list[Case]] = field(default_factory=lambda: defaultdict(list))
     deletes: dict[SideName, list[Case]] = field(default_factory=lambda: defaultdict(list))
@@ -71,8 +71,8 @@ class _Batch:
         apply.write(work, [self._writes(name, creates[name]) for name in SideName])
         for name in SideName:
             delete(work, name, self._standing(self.deletes[name]))
-        for name, case, pairing_id in self.moves:
-            move(work, name, case, pairing_id)
+        for case, target in self.moves:
+            move(work, case, target)
 
     def _writes(self, name: SideName, creates: Sequence[Creating]) -> Writes:
         swallowed = self.work.swallowed
@@ -126,15 +126,15 @@ class _Batch:
         if self.work.has_holds:
             Hold.objects.filter(link=case.link).delete()
         if (target := self._folder_target(case)) is not None:
-            name, pairing_id = target
-            self.moves.append((name, case, pairing_id))
+            self.moves.append((case, target))
             return
         views = {
             name: View(case.objects[name].item, case.base(name), self.work.side(name).project) for name in SideName
         }
-        decision = decide(views, self.work.prints(case.key), winner=case.winner, source=case.source)
+        winner, why = case.ruling
+        decision = decide(views, self.work.prints(case.key), winner=winner, source=case.source)
         for name, write in decision.writes.items():
-            self.updates[name].append(Updating(case, decision, write))
+            self.updates[name].append(Updating(case, decision, write, why))
             # One write at a time: the other side's turn comes when this one is done and read back.
             return
         for name in SideName:
@@ -144,7 +144,7 @@ class _Batch:
         )
         self.clean.append(case)
 
-    def _folder_target(self, case: Case) -> tuple[SideName, int] | None:
+    def _folder_target(self, case: Case) -> Target | None:
         """Which side's object has to move where, by the same rules as any field (rule 2)."""
         where = {name: case.side(name).pairing_id for name in SideName}
         exchange, nextcloud = where[SideName.EXCHANGE], where[SideName.NEXTCLOUD]
@@ -154,10 +154,11 @@ class _Batch:
             case.link.pairing_id = exchange
             return None
         moved = [name for name in SideName if where[name] != case.link.pairing_id]
-        winner = case.source or (moved[0] if len(moved) == 1 else case.winner)
+        one = case.source is None and len(moved) == 1
+        winner, why = (moved[0], "") if one else case.ruling
         pairing_id = where[winner]
         assert pairing_id is not None
-        return winner.other, pairing_id
+        return Target(winner.other, pairing_id, why if len(moved) == 2 else "")
 
     def _copy(self, case: Case, source: SideName) -> None:
         """One side has it and the other never had: it is new, unless something speaks against that."""
@@ -227,7 +228,8 @@ class _Batch:
 
     def _judge_absence(self, case: Case, name: SideName) -> None:
         there = name.other
-        if self._refused(case):
+        refused = self._refused(case)
+        if refused:
             case.side(name).lost = True
         if case.source is name:
             unchanged = True
@@ -236,6 +238,7 @@ class _Batch:
         else:
             unchanged = self._as_agreed(case, there)
         if not unchanged:
+            case.again = _why_again(refused=refused, one_way=case.source is there, lost=case.side(name).lost)
             self.creates[name].append(case)
             return
         with self.work.commit():
@@ -320,3 +323,12 @@ class _Batch:
         creation = Creation(own_id(case.key, nonce), uid, self.work.pairings[pairing_id].folder(name), item)
         steps = frozenset(path for each, path in paths.items() if each[0] in side.steps)
         return Creating(case, creation, nonce, pairing_id, target, case.hashes(name.other), steps)
+
+
+def _why_again(*, refused: bool, one_way: bool, lost: bool) -> str:
+    """Why what is gone is put back."""
+    if refused:
+        return "refused"
+    if one_way:
+        return "one-way"
+    return "lost" if lost else "edited"
