@@ -16,8 +16,6 @@ from syncapp.models import Link, Problem, Run, RunLine
 from syncapp.models.rows import Row, insert
 from syncapp.side import SideName
 
-COUNTS = ("created", "updated", "deleted", "adopted", "held", "failed")
-
 
 @dataclass
 class Journal:

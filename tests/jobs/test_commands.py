@@ -11,8 +11,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from syncapp.jobs import places, resting
-from syncapp.models import ServiceAccount
-from tests.jobs.fakes import FakeConsentApp, account
+from syncapp.models import Run, RunLine, ServiceAccount
+from tests.jobs.fakes import NOW, FakeConsentApp, account, enrollment
 
 pytestmark = pytest.mark.django_db
 
@@ -70,3 +70,24 @@ def test_refresh_ends_with_what_is_wrong() -> None:
     # Nobody listens where the settings of tests say that Nextcloud is.
     with pytest.raises(CommandError, match=r"no Exchange service account.*can't be reached"):
         call_command("refresh")
+
+
+def test_runs_are_listed_and_told_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    anna = enrollment("anna")
+    call_command("runs", "anna")
+    assert "There is no run yet" in capsys.readouterr().out
+    run = Run.objects.create(enrollment=anna, started_at=NOW, outcome=Run.Outcome.DONE, updated=1)
+    RunLine.objects.create(run=run, at=NOW, code="updated", side="nextcloud", link_id=92, fields="title location")
+    call_command("runs", "ANNA@example.org")
+    assert f"{run.pk}  2026-03-02 08:00  done: 0 created, 1 updated" in capsys.readouterr().out
+    call_command("runs", "anna", run=run.pk)
+    assert "08:00:00  item 92: Updated in Nextcloud: title and location." in capsys.readouterr().out
+
+
+def test_runs_of_nobody_and_runs_of_others_are_not_shown() -> None:
+    theirs = Run.objects.create(enrollment=enrollment("bob"), started_at=NOW)
+    enrollment("anna")
+    with pytest.raises(CommandError, match="Nobody of that name"):
+        call_command("runs", "carol")
+    with pytest.raises(CommandError, match="no run of that number"):
+        call_command("runs", "anna", run=theirs.pk)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db.models import Q
 from django.utils import timezone
 
 from syncapp.jobs import accounts, owners, sync
+from syncapp.management import people
 from syncapp.models import Enrollment, Run, ServiceAccount
 from syncapp.startup import check_ready
 
@@ -22,7 +22,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """The person, and whether to compare everything."""
-        parser.add_argument("user", help="user id in Nextcloud, or address of the mailbox")
+        people.add_argument(parser)
         parser.add_argument("--full", action="store_true", help="compare everything, not only what has changed")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -36,9 +36,7 @@ class Command(BaseCommand):
             self._slices(enrollment, account, owner, full=options["full"])
 
     def _find(self, user: str) -> Enrollment:
-        found = Enrollment.objects.filter(Q(nextcloud_uid=user) | Q(mailbox=user.lower())).first()
-        if found is None:
-            raise CommandError("Nobody of that name is enrolled: see `python manage.py refresh`.")
+        found = people.find(user)
         if found.state != Enrollment.State.ACTIVE:
             raise CommandError(f"This user does not sync now: {Enrollment.State(found.state).label}.")
         return found
@@ -63,10 +61,7 @@ class Command(BaseCommand):
         if run is None:
             self.stdout.write("Everything is in step; nothing had to be done.")
             return
-        self.stdout.write(
-            f"Slice {number}: {run.created} created, {run.updated} updated, {run.deleted} deleted, "
-            f"{run.adopted} adopted, {run.held} held, {run.failed} failed, {run.pending} pending."
-        )
+        self.stdout.write(f"Slice {number}: {run.counted}")
         if served.outcome is Run.Outcome.FAILED:
             last = run.lines.order_by("-pk").first()
             raise CommandError(f"The run failed: {last.note if last else 'see the overview page'}")
