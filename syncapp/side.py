@@ -275,6 +275,9 @@ class Side(Protocol):
         An own id given as the part before its "." (the link) finds all of that link's nonces.
         """
 
+    def binned(self) -> list[Found]:
+        """Every object of this kind that lies in the bin."""
+
     def create(self, creations: Sequence[Creation]) -> list[WriteResult]:
         """Write new objects: ``AlreadyThere`` when UID or href is taken, ``Refused`` when the item can't be held."""
 
@@ -292,6 +295,9 @@ class Side(Protocol):
 
     def project(self, item: Item) -> Item:
         """What this side would hold of ``item`` if it were created here. Pure; never raises for a valid item."""
+
+    def check(self, item: Item, uid: str) -> None:
+        """Raises ``Refused`` where it is known without asking the server that it would not take this item. Pure."""
 
     def pack(self, source: Any) -> bytes:
         """The native object as bytes for history."""

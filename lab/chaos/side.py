@@ -106,10 +106,12 @@ class MemorySide:
         if not own_ids and not uids:
             return []
         with self._call("find", *own_ids, *uids):
-            return [
-                Found(each.id, each.folder, each.revision, each.uid, each.own_id, each.in_bin)
-                for each in self.server.find(self.kind, own_ids, uids)
-            ]
+            return [_found(each) for each in self.server.find(self.kind, own_ids, uids)]
+
+    def binned(self) -> list[Found]:
+        """See ``Side.binned``."""
+        with self._call("binned"):
+            return [_found(each) for each in self.server.binned(self.kind)]
 
     # Writing ---------------------------------------------------------------------------------------------------------
 
@@ -134,7 +136,7 @@ class MemorySide:
         return self._single("restore", id, lambda: self._answer(self.server.carry(self._binned(id), folder)))
 
     def _create(self, creation: Creation, call: Call) -> Written:
-        self._check(creation.item)
+        self.check(creation.item, creation.uid)
         item, steps = self._apart(self.server.held(self.project(creation.item)))
         stored = self.server.insert(Stored("", creation.folder, "", item, creation.uid, creation.own_id))
         written = self._finish(stored, creation.item, steps, call)
@@ -143,7 +145,7 @@ class MemorySide:
         return replace(written, whole=stored.content) if proven else written
 
     def _update(self, update: Update, call: Call) -> Written:
-        self._check(update.item)
+        self.check(update.item, update.object.uid)
         source: Stored = update.object.source
         stored = self._fresh(update.object.id, update.object.revision)
         changed = [path for path in update.changed if self.name is SideName.NEXTCLOUD or path[0] not in _READ_ONLY]
@@ -179,11 +181,6 @@ class MemorySide:
 
     def _answer(self, stored: Stored) -> Written:
         return Written(stored.id, "" if self.server.silent else stored.revision)
-
-    def _check(self, item: Item) -> None:
-        name = item.title if isinstance(item, Event) else item.display_name
-        if name in self.server.refused:
-            raise Refused("the server does not take this")
 
     def _alive(self, id: str) -> Stored:
         stored = self.server.get(id)
@@ -243,6 +240,12 @@ class MemorySide:
         """See ``Side.project``."""
         return self.server.project(item)
 
+    def check(self, item: Item, uid: str) -> None:
+        """See ``Side.check``: what the server will not take is known here."""
+        name = item.title if isinstance(item, Event) else item.display_name
+        if name in self.server.refused:
+            raise Refused("the server does not take this")
+
     def pack(self, source: Any) -> bytes:
         """See ``Side.pack``."""
         assert isinstance(source, Stored)
@@ -258,6 +261,10 @@ class MemorySide:
 
     def close(self) -> None:
         """See ``Side.close``."""
+
+
+def _found(stored: Stored) -> Found:
+    return Found(stored.id, stored.folder, stored.revision, stored.uid, stored.own_id, stored.in_bin)
 
 
 def _object(stored: Stored) -> Object:
