@@ -34,7 +34,7 @@ def facts(now: dt.datetime) -> Facts:
     counted = Enrollment.objects.aggregate(
         users=Count("pk"),
         active=Count("pk", filter=active),
-        waiting=Count("pk", filter=Q(state=_State.WAITING)),
+        waiting=Count("pk", filter=Q(state=_State.WAITING) | Q(state=_State.PREVIEW, preview__isnull=False)),
         held=Count("pk", filter=Q(state=_State.HELD)),
         # A first sync may take long; it is counted below.
         stale=Count("pk", filter=active & Q(first_sync_done_at__isnull=False, last_success__lt=now - STALE_AFTER)),

@@ -29,6 +29,12 @@ STATES: dict[str, Word] = {
     _State.WAITING: Word(
         _("Waiting for approval"), Tone.WARN, "hand", _("Nothing is synced before an administrator approves.")
     ),
+    _State.PREVIEW: Word(
+        _("Preview first"),
+        Tone.WARN,
+        "hand",
+        _("Nothing is synced before an administrator has seen what the first sync would do, and approved it."),
+    ),
     _State.ACTIVE: Word(_("Active"), Tone.GOOD, "check", _("Changes travel between Exchange and Nextcloud.")),
     _State.PAUSED: Word(_("Paused"), Tone.QUIET, "pause", _("Nothing is synced until an administrator resumes.")),
     _State.ABSENT: Word(

@@ -198,3 +198,23 @@ def sentence(line: Line) -> str:
     """What a line says; a code without words is shown as it is, with its note."""
     made = _SENTENCES.get(line.code)
     return made(line) if made else " ".join(filter(None, (line.code, line.note)))
+
+
+# What a dry run announces --------------------------------------------------------------------------------------------
+
+_ACTIONS: Mapping[str, str] = {
+    "adopted": gettext_noop("match what is on both sides"),
+    "created": gettext_noop("create in %(side)s"),
+    "deleted": gettext_noop("delete in %(side)s"),
+    "failed": gettext_noop("fail in %(side)s"),
+    "held": gettext_noop("hold the deletion in %(side)s for a decision"),
+    "late-copy-removed": gettext_noop("remove a late copy of ours from %(side)s"),
+    "moved": gettext_noop("move to another folder in %(side)s"),
+    "restored": gettext_noop("restore from the bin in %(side)s"),
+    "updated": gettext_noop("update in %(side)s"),
+}
+
+
+def action(code: str, side: str) -> str:
+    """What is to be done to an item; "" for a line that tells of something else."""
+    return _(_ACTIONS[code]) % {"side": side_name(side)} if code in _ACTIONS else ""

@@ -13,7 +13,7 @@ from django_q.tasks import async_task
 
 from syncapp.jobs import owners, places, runs
 from syncapp.jobs.task import task
-from syncapp.models import History, Installation
+from syncapp.models import Enrollment, History, Installation, Preview
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +35,7 @@ def tick() -> None:
         before = now - dt.timedelta(days=settings.HISTORY_DAYS)
         History.objects.filter(at__lt=before).delete()
         runs.prune(before)
+        Preview.objects.filter(at__lt=before).exclude(enrollment__state=Enrollment.State.PREVIEW).delete()
     for number in places.vacant(now):
         start_drain(number)
 

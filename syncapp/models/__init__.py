@@ -7,6 +7,7 @@ from syncapp.models.hold import Hold
 from syncapp.models.installation import Installation
 from syncapp.models.link import Link
 from syncapp.models.pairing import Pairing
+from syncapp.models.preview import Preview
 from syncapp.models.problem import Problem
 from syncapp.models.run import Run, RunLine
 from syncapp.models.sent import Sent
@@ -23,6 +24,7 @@ __all__ = [
     "Installation",
     "Link",
     "Pairing",
+    "Preview",
     "Problem",
     "Run",
     "RunLine",

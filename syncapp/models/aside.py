@@ -77,6 +77,8 @@ def opened(rows: Rows) -> Iterator[None]:
         with memory.schema_editor() as editor:
             for model in apps.get_app_config("syncapp").get_models():
                 editor.create_model(model)
+        # Rows may point to what was not copied: service accounts, other people.
+        memory.disable_constraint_checking()
         for of_model in rows:
             if of_model:
                 type(of_model[0])._default_manager.bulk_create(of_model, batch_size=_BATCH)
@@ -88,8 +90,6 @@ def opened(rows: Rows) -> Iterator[None]:
 
 
 def _in_memory() -> BaseDatabaseWrapper:
-    """A new and empty database. Rows may point to what was not copied: service accounts, other people."""
     handler = ConnectionHandler({DEFAULT_DB_ALIAS: {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}})
     memory: BaseDatabaseWrapper = handler[DEFAULT_DB_ALIAS]
-    memory.disable_constraint_checking()
     return memory
