@@ -196,7 +196,12 @@ class Refused(SideError):
 
 
 class Unreadable(SideError):
-    """The stored object is broken: it can't be read as an item. The text says what is wrong with it."""
+    """The stored object is broken: it can't be read as an item. The text says what is wrong with it.
+
+    ``revision`` is the object's, where it is known: as long as it stays, another read finds the same.
+    """
+
+    revision: str = ""
 
 
 class Unreachable(SideError):

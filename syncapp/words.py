@@ -151,6 +151,7 @@ def _failed(line: Line) -> str:
         "not-possible": _("%(side)s could not be told."),
         "unreadable": _("What stands in %(side)s can't be read."),
         "unwritten": _("A part of it is not written in %(side)s yet."),
+        "deadly": _("The work on it was begun several times and never came to an end."),
     }
     if line.note in reasons:
         return _("Failed: %(why)s") % {"why": reasons[line.note] % {"side": side}}

@@ -60,7 +60,8 @@ class Server:
     """What both servers have in common.
 
     ``page`` bounds one answer of ``changes``. ``generation`` is part of every token: raising it loses all tokens.
-    ``epoch`` is the identity of the store. ``refused`` are titles and names that the server will not take.
+    ``epoch`` is the identity of the store. ``refused`` are titles and names that the server will not take;
+    ``impossible`` are those of which the side knows that without asking.
     ``silent`` makes answers to writes name no revision. ``late`` are requests still on their way.
     """
 
@@ -73,6 +74,7 @@ class Server:
         self.generation = 1
         self.epoch = f"{self.name}-store-1"
         self.refused: set[str] = set()
+        self.impossible: set[str] = set()
         self.silent = False
         self.late: list[Callable[[], object]] = []
         # Ids and revisions are never given out twice, not even after a restore from a backup.

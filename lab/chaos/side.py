@@ -98,7 +98,7 @@ class MemorySide:
                 self.wire.meet(call, When.ITEM, id)
                 stored = self.server.state.objects.get(id)
                 if stored is not None and stored.item.kind is self.kind:
-                    found[id] = Unreadable("the object is broken") if stored.broken else _object(stored)
+                    found[id] = _broken(stored) if stored.broken else _object(stored)
             return found
 
     def find(self, own_ids: Collection[str], uids: Collection[str]) -> list[Found]:
@@ -136,7 +136,7 @@ class MemorySide:
         return self._single("restore", id, lambda: self._answer(self.server.carry(self._binned(id), folder)))
 
     def _create(self, creation: Creation, call: Call) -> Written:
-        self.check(creation.item, creation.uid)
+        self._ask(creation.item, creation.uid)
         item, steps = self._apart(self.server.held(self.project(creation.item)))
         stored = self.server.insert(Stored("", creation.folder, "", item, creation.uid, creation.own_id))
         written = self._finish(stored, creation.item, steps, call)
@@ -145,7 +145,7 @@ class MemorySide:
         return replace(written, whole=stored.content) if proven else written
 
     def _update(self, update: Update, call: Call) -> Written:
-        self.check(update.item, update.object.uid)
+        self._ask(update.item, update.object.uid)
         source: Stored = update.object.source
         stored = self._fresh(update.object.id, update.object.revision)
         changed = [path for path in update.changed if self.name is SideName.NEXTCLOUD or path[0] not in _READ_ONLY]
@@ -241,9 +241,13 @@ class MemorySide:
         return self.server.project(item)
 
     def check(self, item: Item, uid: str) -> None:
-        """See ``Side.check``: what the server will not take is known here."""
-        name = item.title if isinstance(item, Event) else item.display_name
-        if name in self.server.refused:
+        """See ``Side.check``."""
+        if _name(item) in self.server.impossible:
+            raise Refused("there can be no such thing on this server")
+
+    def _ask(self, item: Item, uid: str) -> None:
+        self.check(item, uid)
+        if _name(item) in self.server.refused:
             raise Refused("the server does not take this")
 
     def pack(self, source: Any) -> bytes:
@@ -263,8 +267,18 @@ class MemorySide:
         """See ``Side.close``."""
 
 
+def _broken(stored: Stored) -> Unreadable:
+    problem = Unreadable("the object is broken")
+    problem.revision = stored.revision
+    return problem
+
+
 def _found(stored: Stored) -> Found:
     return Found(stored.id, stored.folder, stored.revision, stored.uid, stored.own_id, stored.in_bin)
+
+
+def _name(item: Item) -> str:
+    return item.title if isinstance(item, Event) else item.display_name
 
 
 def _object(stored: Stored) -> Object:

@@ -350,4 +350,4 @@ def _unwritten(work: Work, name: SideName, case: Case, result: Written) -> None:
         item = next(iter(case.objects.values())).item
         if isinstance(result.problem, OF_ONE_ITEM):
             work.journal.fail(case.link, "unwritten", str(result.problem), label=title_of(item), side=name)
-        case.link.not_before = work.retry_at(case.link.attempts + 1)
+        work.failed(case.link, minutes=1)

@@ -121,5 +121,5 @@ class Case:
         return Ruling(SideName.NEXTCLOUD if nextcloud > exchange else SideName.EXCHANGE, "latest")
 
     def worked(self) -> None:
-        """Something came of the work on this item: the attempts begin anew."""
-        self.link.attempts, self.link.not_before = 0, None
+        """Something came of the work on this item."""
+        self.link.try_anew()

@@ -20,7 +20,7 @@ from syncapp.models import Link, Pairing, Problem, Tomb
 from syncapp.models.link import new_key, own_id
 from syncapp.models.pairing import digest
 from syncapp.models.rows import insert
-from syncapp.side import Change, Changes, Gone, Look, Object, Side, SideName, TokenLost
+from syncapp.side import Change, Changes, Gone, Look, Object, Side, SideName, TokenLost, Unreadable
 
 _MISSING = "folder-missing"
 
@@ -76,7 +76,7 @@ def distrust(work: Work, pairing: Pairing, name: SideName) -> None:
     values: dict[str, Any] = {f"{each}_{what}": None for each in SideName for what in ("base", "whole")}
     values |= {f"{name}_revision": "", f"{name}_earlier": b"", "prefer": name.other}
     links = work.links().filter(**{f"{name}_pairing": pairing})
-    links.update(dirty=F("dirty") + 1, attempts=0, not_before=None, **values)
+    links.update(dirty=F("dirty") + 1, **Link.ANEW, **values)
     links.filter(**{f"{name}_missing__isnull": False}).update(**{f"{name}_lost": True})
     pairing.put(name, token="", look="", distrusted=True)
     pairing.put(first_contact=True)
@@ -195,7 +195,7 @@ class _Folder:
             self._note_absent(absent)
             if self.full:
                 # An edited occurrence may leave the revision of its series as it was.
-                known.filter(recurring=True).update(dirty=F("dirty") + 1)
+                known.filter(recurring=True, ignored=False).update(dirty=F("dirty") + 1)
             self.pairing.put(self.name, token=token, look=look, distrusted=False)
             if self.pairing.first_listed_at is None and self.pairing.listed:
                 self.pairing.put(first_listed_at=self.work.journal.at)
@@ -213,7 +213,7 @@ class _Folder:
                 elif found is None or isinstance(found, Object):
                     absent.append(id)
                 else:
-                    alive.append(Change(id, ""))
+                    alive.append(Change(id, found.revision if isinstance(found, Unreadable) else ""))
         return alive, absent
 
     # Marking, inside a transaction -----------------------------------------------------------------------------------
@@ -222,13 +222,26 @@ class _Folder:
         by_id = {each.id: each.revision for each in changes}
         for chunk in _chunks(list(by_id)):
             known = self._known(chunk)
-            stale = [link.pk for id, link in known.items() if self._moved_on(link, by_id[id])]
+            broken = self._known_as_broken(known.values())
+            stale = [
+                link.pk
+                for id, link in known.items()
+                if self._moved_on(link, by_id[id]) and broken.get(link.pk) != by_id[id]
+            ]
             if stale:
                 moved_on = Link.objects.filter(pk__in=stale)
-                moved_on.update(dirty=F("dirty") + 1, attempts=0, not_before=None, content=None)
+                moved_on.update(dirty=F("dirty") + 1, content=None, **Link.ANEW)
                 # Whoever edits an item that the window left out wants it on the other side, too.
                 moved_on.exclude(**{f"{self.name}_revision": ""}).update(initial=False)
             self._add([id for id in chunk if id not in known])
+
+    def _known_as_broken(self, links: Iterable[Link]) -> dict[int, str]:
+        """By link: the revision of its object here that could not be read. It is no news that it is still there."""
+        troubled = [link.pk for link in links if link.has_problem and link.side(self.name).missing is None]
+        if not troubled:
+            return {}
+        found = Problem.objects.filter(link__in=troubled, side=self.name).exclude(revision="")
+        return dict(found.values_list("link", "revision"))
 
     def _moved_on(self, link: Link, revision: str) -> bool:
         side = link.side(self.name)
@@ -271,7 +284,7 @@ class _Folder:
             gone = Link.objects.filter(pk__in=[each.pk for each in known.values()])
             noted = {f"{self.name}_missing": self.work.passes, f"{self.name}_lost": self.pairing.distrusted(self.name)}
             gone.filter(**{f"{self.name}_missing": None}).update(**noted)
-            gone.update(dirty=F("dirty") + 1, attempts=0, not_before=None)
+            gone.update(dirty=F("dirty") + 1, **Link.ANEW)
             note_created_and_gone(self.work, self.name, [id for id in chunk if id not in known])
 
     def _known(self, ids: Sequence[str]) -> dict[str, Link]:

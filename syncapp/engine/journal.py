@@ -80,8 +80,18 @@ class Journal:
         """Say how many items wait."""
         Run.objects.filter(pk=self.run.pk).update(pending=number)
 
-    def fail(self, link: Link, code: str, text: str, *, label: str, side: SideName, remedy: str = "") -> None:
-        """An item does not sync, and why."""
+    def fail(
+        self,
+        link: Link,
+        code: str,
+        text: str,
+        *,
+        label: str,
+        side: SideName | None = None,
+        revision: str = "",
+        remedy: str = "",
+    ) -> None:
+        """An item does not sync, and why. ``revision`` is that of an object that can't be read."""
         Problem.objects.report(
             f"item:{bytes(link.key).hex()}",
             level=Problem.Level.ITEM,
@@ -91,6 +101,8 @@ class Journal:
             actor=Problem.Actor.USER,
             enrollment=link.enrollment_id,
             link_id=link.pk,
+            side=side,
+            revision=revision,
             label=label,
         )
         link.has_problem = True

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from syncapp.engine import apply
+from syncapp.engine.answers import not_written
 from syncapp.engine.apply import Creating, Updating, Writes
 from syncapp.engine.case import Case
 from syncapp.engine.decide import View, decide, first_copy
@@ -16,7 +17,7 @@ from syncapp.engine.delete import delete
 from syncapp.engine.guard import Guard
 from syncapp.engine.keeping import bury
 from syncapp.engine.match import relink
-from syncapp.engine.read import begin, next_batch, read
+from syncapp.engine.read import begin, give_back, next_batch, read
 from syncapp.engine.relocate import Target, move, restore
 from syncapp.engine.resolve import Hits, attach, resolve, search
 from syncapp.engine.work import Work
@@ -25,7 +26,7 @@ from syncapp.items.window import in_window
 from syncapp.models import Hold, Link, Pairing, Sent
 from syncapp.models.link import new_nonce, own_id
 from syncapp.models.pairing import digest
-from syncapp.side import Creation, SideName
+from syncapp.side import Creation, Refused, SideName, Throttled
 
 
 def process(work: Work) -> bool:
@@ -33,13 +34,20 @@ def process(work: Work) -> bool:
     guard = Guard(work)
     worked = True
     while worked:
-        worked, last = False, 0
-        while batch := next_batch(work, last):
-            if work.out_of_time():
-                return False
-            last, worked = batch[-1].pk, True
-            begin(work, batch)
-            _Batch(work, guard).run(batch)
+        worked = False
+        # Who may kill us comes last: everybody else has been served then.
+        for suspects in (False, True):
+            last = 0
+            while batch := next_batch(work, last, suspects=suspects):
+                if work.out_of_time():
+                    return False
+                last, worked = batch[-1].pk, True
+                begin(work, batch)
+                try:
+                    _Batch(work, guard).run(batch)
+                except Throttled:
+                    give_back(work, batch)
+                    raise
     return True
 
 
@@ -265,6 +273,7 @@ class _Batch:
 
     def _searched(self, name: SideName, cases: Sequence[Case]) -> list[Creating]:
         """The creates that remain after a search on their side, right before they are sent (rule 12)."""
+        cases = [case for case in cases if not self._impossible(name, case)]
         if not cases:
             return []
         uids = self._uids(name, cases)
@@ -280,6 +289,21 @@ class _Batch:
             if job is not None:
                 jobs.append(job)
         return jobs
+
+    def _impossible(self, name: SideName, case: Case) -> bool:
+        """Whether it is known without asking that what failed before would fail again."""
+        if not case.link.failures:
+            return False
+        side = self.work.side(name)
+        item, _ = first_copy(case.objects[name.other].item, side.project, self.work.prints(case.key))
+        try:
+            side.check(item, case.side(name.other).uid)
+        except Refused as problem:
+            with self.work.commit():
+                not_written(self.work, name, case, problem)
+                Link.objects.put([case.link])
+            return True
+        return False
 
     def _worth_a_search(self, name: SideName, case: Case, tried: bool) -> bool:
         """Exchange takes the same item twice. A Nextcloud collection refuses a UID that it has, its bin included.

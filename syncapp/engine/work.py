@@ -28,6 +28,7 @@ BATCH = 100
 
 _CACHED_OBJECTS = 2000
 _SECONDS_PER_ITEM = 2.0
+_LONGEST_DELAY = 24 * 60
 
 
 def title_of(item: Item) -> str:
@@ -178,7 +179,13 @@ class Work:
             self.cache[name, read.id] = read
 
     def retry_at(self, attempts: int) -> datetime | None:
-        """When to try again after so many attempts: at once at first, then with growing delays up to a day."""
-        if attempts < 2:
-            return None
-        return self.clock.now() + timedelta(minutes=min(2 ** (attempts - 2), 24 * 60))
+        """When to try again what was begun so often and never ended: at once at first, then ever later."""
+        return None if attempts < 2 else self._later(1, attempts - 2)
+
+    def failed(self, link: Link, *, minutes: int = 8) -> None:
+        """The work on an item has ended, in vain: the next try is after ``minutes`` at first, then ever later."""
+        link.not_before = self._later(minutes, link.failures)
+        link.failures, link.attempts = link.failures + 1, 0
+
+    def _later(self, minutes: int, doublings: int) -> datetime:
+        return self.clock.now() + timedelta(minutes=min(minutes * 2 ** min(doublings, 20), _LONGEST_DELAY))

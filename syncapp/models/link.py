@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Collection, Iterable, Sequence
 from operator import attrgetter
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from django.db import connection, models
@@ -198,6 +199,10 @@ class Link(models.Model):
     the side that wins the next conflict (rule 17). ``content`` holds digests by which a half-link is recognised on
     first contact. ``initial``: found by a pairing's first listing, so that its window applies. ``returned``: the
     ledger knows it as deleted, and it came back with a server that was restored (rule 22).
+
+    ``attempts`` are the beginnings of work on it that came to no end: they are counted before, so that an item that
+    kills its worker shows. ``failures`` are the ends that were none: both put off the next try (``not_before``).
+    ``ignored``: somebody wants it to be left alone until it changes.
     """
 
     enrollment = models.ForeignKey(Enrollment, on_delete=models.CASCADE, related_name="links")
@@ -241,8 +246,13 @@ class Link(models.Model):
     fresh_uid = models.BooleanField(default=False)
 
     attempts = models.PositiveIntegerField(default=0)
+    failures = models.PositiveIntegerField(default=0)
     not_before = models.DateTimeField(null=True)
     has_problem = models.BooleanField(default=False)
+    ignored = models.BooleanField(default=False)
+
+    ANEW: ClassVar = MappingProxyType({"attempts": 0, "failures": 0, "not_before": None, "ignored": False})
+    """What becomes of the memory of earlier tries when something happens to an item: it is tried at once."""
 
     objects: ClassVar[LinkManager] = LinkManager()
 
@@ -311,6 +321,11 @@ class Link(models.Model):
                 return name
         return None
 
+    def try_anew(self) -> None:
+        """Forget earlier tries: something came of the work on this item, or it is another one by now."""
+        for name, value in self.ANEW.items():
+            setattr(self, name, value)
+
     def forget_agreement(self) -> None:
         """From now on nothing is known to agree: the next decision is one of first contact."""
         for name in SideName:
@@ -319,7 +334,7 @@ class Link(models.Model):
 
     def mark(self, **values: Any) -> None:
         """Count one more thing that happened to this link (rule 20)."""
-        Link.objects.filter(pk=self.pk).update(dirty=models.F("dirty") + 1, **values)
+        Link.objects.filter(pk=self.pk).update(dirty=models.F("dirty") + 1, ignored=False, **values)
 
 
 _WRITTEN = tuple(each.attname for each in Link._meta.concrete_fields if each.name not in _FIXED)

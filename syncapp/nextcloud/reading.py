@@ -191,6 +191,7 @@ def parsed(codec: Codec, stored: Stored) -> Parsed | Unreadable | None:
     except OtherKind:
         return None
     except Unreadable as error:
+        error.revision = stored.revision
         return error
 
 

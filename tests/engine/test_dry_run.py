@@ -137,7 +137,7 @@ def test_what_is_left_out_is_counted(town: Town) -> None:
 
 
 def test_items_that_a_side_would_refuse_are_announced(town: Town) -> None:
-    town.world.exchange.refused.add("Unmöglich")
+    town.world.exchange.impossible.add("Unmöglich")
     town.phone.create(town.folder(NEXTCLOUD), event("Unmöglich"))
     result = rehearse(town)
     assert [each.code for each in result.announced] == ["failed"]

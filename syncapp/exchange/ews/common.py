@@ -170,6 +170,7 @@ class EwsSide(ABC):
         try:
             item = self._item(native)
         except Unreadable as problem:
+            problem.revision = native.change_key
             return problem
         return Object(
             id=native.id,
