@@ -186,6 +186,7 @@ _SENTENCES: Mapping[str, Callable[[Line], str]] = {
     "moved": _plain(gettext_noop("Moved to another folder in %(side)s.")),
     "nothing-paired": _plain(gettext_noop("No folder could be paired.")),
     "relinked": _plain(gettext_noop("Found again in %(side)s under another address.")),
+    "repaired": _plain(gettext_noop("Found by a full comparison: %(side)s had not told that this had changed.")),
     "restored": _restored,
     "token-lost": _plain(gettext_noop("%(side)s has forgotten the last state: everything is listed anew.")),
     "updated": _updated,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import F, Q
 
@@ -17,7 +17,7 @@ from syncapp.engine import intents
 from syncapp.engine.look import unmoved
 from syncapp.engine.work import Work
 from syncapp.models import Link, Pairing, Problem, Tomb
-from syncapp.models.link import new_key, own_id
+from syncapp.models.link import had_revision, new_key, own_id
 from syncapp.models.pairing import digest
 from syncapp.models.rows import insert
 from syncapp.side import Change, Changes, Gone, Look, Object, Side, SideName, TokenLost, Unreadable
@@ -119,9 +119,24 @@ def _report_missing(work: Work, pairing: Pairing, name: SideName) -> None:
         work.journal.note("folder-missing", side=name)
 
 
+class _Known(NamedTuple):
+    """What a link says of its object on the side that is collected."""
+
+    pk: int
+    dirty: int
+    has_problem: bool
+    revision: str
+    earlier: bytes
+    missing: int | None
+
+
 @dataclass
 class _Folder:
-    """The collect of one folder. ``listed`` are the ids of a full listing, None while changes are being told."""
+    """The collect of one folder. ``listed`` are the ids of a full listing, None while changes are being told.
+
+    ``compared`` is the token before a listing that is made although nothing is wrong with it: what that listing finds
+    beyond what was told since the token is what the server had not told.
+    """
 
     work: Work
     side: Side
@@ -130,17 +145,24 @@ class _Folder:
     listed: set[str] | None = None
     lost_token: bool = False
     restored: bool = False
-    gone: set[str] = field(default_factory=set)
+    compared: str = ""
+    untold: set[str] = field(default_factory=set)
 
     @property
     def name(self) -> SideName:
         return self.side.name
 
     def collect(self, look: str) -> None:
-        """All pages. The token of a listing is stored with its end: a listing that is cut short begins again."""
-        token = self.pairing.token(self.name)
-        if self.full:
-            token = self._without(token)
+        """What was told since the token, and everything if there is none, it is lost, or all is to be compared."""
+        token = self._pages(self.pairing.token(self.name), look)
+        if self.full and self.listed is None:
+            self.compared = token
+            token = self._pages("", look)
+        if self.listed is not None:
+            self._end_listing(token, look)
+
+    def _pages(self, token: str, look: str) -> str:
+        """All pages; the new token. That of a listing is stored with its end: one that is cut short begins again."""
         while True:
             page, token = self._page(token)
             alive, absent = self._confirmed(page.gone)
@@ -152,18 +174,7 @@ class _Folder:
                     self.pairing.put(self.name, token=page.token, **done)
             token = page.token
             if not page.more:
-                break
-        if self.listed is not None:
-            self._end_listing(token, look)
-
-    def _without(self, token: str) -> str:
-        """A full listing asks for nothing since ``token``, but whether that still holds tells a restored server."""
-        if token:
-            try:
-                self.side.changes(self.pairing.folder(self.name), token)
-            except TokenLost:
-                self.lost_token = True
-        return ""
+                return token
 
     def _page(self, token: str) -> tuple[Changes, str]:
         try:
@@ -195,10 +206,25 @@ class _Folder:
             self._note_absent(absent)
             if self.full:
                 # An edited occurrence may leave the revision of its series as it was.
-                known.filter(recurring=True, ignored=False).update(dirty=F("dirty") + 1)
+                unheard = self.name if self.compared else ""
+                known.filter(recurring=True, ignored=False, dirty=0).update(dirty=1, untold=unheard)
             self.pairing.put(self.name, token=token, look=look, distrusted=False)
             if self.pairing.first_listed_at is None and self.pairing.listed:
                 self.pairing.put(first_listed_at=self.work.journal.at)
+        if self.untold:
+            self._hear_again()
+
+    def _hear_again(self) -> None:
+        """What happened while the listing was made is told by now: that was not missed."""
+        told: set[str] = set()
+        token, more = self.compared, True
+        while more:
+            page = self.side.changes(self.pairing.folder(self.name), token)
+            told.update((each.id for each in page.changed), page.gone)
+            token, more = page.token, page.more
+        digests = [digest(id) for id in self.untold & told]
+        with self.work.commit():
+            self.work.links().filter(**{f"{self.name}_digest__in": digests}).update(untold="")
 
     def _confirmed(self, ids: Collection[str]) -> tuple[list[Change], list[str]]:
         """Which of the ids that are said to be gone are alive after all, and which are not."""
@@ -223,31 +249,38 @@ class _Folder:
         for chunk in _chunks(list(by_id)):
             known = self._known(chunk)
             broken = self._known_as_broken(known.values())
-            stale = [
-                link.pk
+            stale = {
+                id: link
                 for id, link in known.items()
                 if self._moved_on(link, by_id[id]) and broken.get(link.pk) != by_id[id]
-            ]
+            }
             if stale:
-                moved_on = Link.objects.filter(pk__in=stale)
+                self._note_untold(stale)
+                moved_on = Link.objects.filter(pk__in=[link.pk for link in stale.values()])
                 moved_on.update(dirty=F("dirty") + 1, content=None, **Link.ANEW)
                 # Whoever edits an item that the window left out wants it on the other side, too.
                 moved_on.exclude(**{f"{self.name}_revision": ""}).update(initial=False)
             self._add([id for id in chunk if id not in known])
 
-    def _known_as_broken(self, links: Iterable[Link]) -> dict[int, str]:
+    def _note_untold(self, links: Mapping[str, _Known]) -> None:
+        """Links that were taken to be in step; in a comparison, it was not told of these that they are not."""
+        unheard = {id: link.pk for id, link in links.items() if not link.dirty} if self.compared else {}
+        self.untold.update(unheard)
+        if unheard:
+            Link.objects.filter(pk__in=unheard.values()).update(untold=self.name)
+
+    def _known_as_broken(self, links: Iterable[_Known]) -> dict[int, str]:
         """By link: the revision of its object here that could not be read. It is no news that it is still there."""
-        troubled = [link.pk for link in links if link.has_problem and link.side(self.name).missing is None]
+        troubled = [link.pk for link in links if link.has_problem and link.missing is None]
         if not troubled:
             return {}
         found = Problem.objects.filter(link__in=troubled, side=self.name).exclude(revision="")
         return dict(found.values_list("link", "revision"))
 
-    def _moved_on(self, link: Link, revision: str) -> bool:
-        side = link.side(self.name)
-        if self.lost_token and revision and revision != side.revision and side.had_revision(revision):
+    def _moved_on(self, link: _Known, revision: str) -> bool:
+        if self.lost_token and revision and revision != link.revision and had_revision(bytes(link.earlier), revision):
             self.restored = True
-        return side.missing is not None or not revision or revision != side.revision
+        return link.missing is not None or not revision or revision != link.revision
 
     def _add(self, ids: Sequence[str]) -> None:
         """Ids never seen become half-links. What comes back together with a lost token was restored by nobody."""
@@ -265,12 +298,15 @@ class _Folder:
                     "dirty": 1,
                     "initial": first,
                     "returned": key in buried,
+                    "untold": name if self.compared else "",
                     f"{name}_id_text": id,
                     f"{name}_digest": key,
                     f"{name}_pairing_id": self.pairing.pk,
                 }
             )
         insert(Link, rows)
+        if self.compared:
+            self.untold.update(ids)
 
     def _buried(self, ids: Sequence[str]) -> set[bytes | None]:
         column = f"{self.name}_digest"
@@ -281,18 +317,19 @@ class _Folder:
     def _note_absent(self, ids: Sequence[str]) -> None:
         for chunk in _chunks(ids):
             known = self._known(chunk)
+            self._note_untold(known)
             gone = Link.objects.filter(pk__in=[each.pk for each in known.values()])
             noted = {f"{self.name}_missing": self.work.passes, f"{self.name}_lost": self.pairing.distrusted(self.name)}
             gone.filter(**{f"{self.name}_missing": None}).update(**noted)
             gone.update(dirty=F("dirty") + 1, **Link.ANEW)
             note_created_and_gone(self.work, self.name, [id for id in chunk if id not in known])
 
-    def _known(self, ids: Sequence[str]) -> dict[str, Link]:
-        column = f"{self.name}_digest__in"
-        found = (
-            self.work.links().defer("exchange_base", "nextcloud_base").filter(**{column: [digest(id) for id in ids]})
-        )
-        return {link.side(self.name).id: link for link in found}
+    def _known(self, ids: Sequence[str]) -> dict[str, _Known]:
+        """By id: no more of each link than is asked for here, because a listing asks for all of them."""
+        name = self.name
+        columns = ("pk", "dirty", "has_problem", f"{name}_revision", f"{name}_earlier", f"{name}_missing")
+        found = self.work.links().filter(**{f"{name}_digest__in": [digest(id) for id in ids]})
+        return {id: _Known(*values) for id, *values in found.values_list(f"{name}_id_text", *columns)}
 
 
 def note_created_and_gone(work: Work, name: SideName, ids: Collection[str]) -> None:

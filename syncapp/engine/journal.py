@@ -16,6 +16,8 @@ from syncapp.models import Link, Problem, Run, RunLine
 from syncapp.models.rows import Row, insert
 from syncapp.side import SideName
 
+_REPAIRS = frozenset({"created", "updated", "deleted", "adopted", "held"})
+
 
 @dataclass
 class Journal:
@@ -54,7 +56,10 @@ class Journal:
         note: str = "",
         count: str = "",
     ) -> None:
-        """Add a line; ``count`` names the number of the run that it adds to. Codes and names of fields, no content."""
+        """Add a line; ``count`` names the number of the run that it adds to. Codes and names of fields, no content.
+
+        What is done to an item of which a full comparison found what its server had not told is a repair.
+        """
         fields = " ".join(sorted({each[0] for each in elements}))
         self._lines.append(
             {
@@ -69,6 +74,9 @@ class Journal:
         )
         if count:
             self._new[count] += 1
+        if count in _REPAIRS and link is not None and link.untold:
+            unheard, link.untold = SideName(link.untold), ""
+            self.note("repaired", link, unheard, count="repaired")
 
     def flush(self) -> None:
         """Write what was noted; called at the end of a transaction."""

@@ -257,6 +257,7 @@ def relink(work: Work, link: Link, new: Link, name: SideName, nonce: bytes | Non
     if link.intent is not None and link.intent["do"] in ("create", "move") and link.intent["side"] == name.value:
         link.intent = None
     link.try_anew()
+    link.untold = link.untold or new.untold
     Link.objects.put([link])
     link.mark()
     work.journal.note("relinked", link, name)
@@ -369,6 +370,7 @@ def _join(work: Work, pairs: Sequence[tuple[int, int]]) -> None:
             link, other = links[exchange], links[nextcloud]
             link.side(SideName.NEXTCLOUD).take_from(other.side(SideName.NEXTCLOUD))
             link.content, link.initial, link.fresh_uid = None, False, False
+            link.untold = link.untold or other.untold
             link.try_anew()
             same = link.side(SideName.EXCHANGE).pairing_id == link.side(SideName.NEXTCLOUD).pairing_id
             link.pairing_id = link.side(SideName.EXCHANGE).pairing_id if same else None

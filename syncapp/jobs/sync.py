@@ -45,8 +45,8 @@ SLICE_SECONDS = 15.0
 IDLE_SECONDS = 1.0
 ROUND_SECONDS = 1.0
 """How often a worker sees to its place and to the list of people, however many it serves meanwhile."""
-FULL_COMPARISON_EVERY = dt.timedelta(hours=6)
-_SPREAD_SECONDS = 3600
+_SPREAD = 1 / 6
+"""Of the time between two full comparisons: within as much of it they are spread over the enrollments."""
 _SLOT_SECONDS = 300.0
 _TRIES = 20
 _PAUSE = dt.timedelta(seconds=5)
@@ -244,11 +244,12 @@ def _log_failure(run: Run, error: Exception) -> None:
 
 
 def _full_comparison_due(enrollment: Enrollment, now: dt.datetime) -> bool:
-    """Every six hours or so; the half hour around that is spread over the enrollments."""
+    """Every FULL_COMPARISON_HOURS or so: everybody at a time of their own, which stays theirs."""
     if enrollment.full_comparison_at is None:
         return False  # the first sync lists everything anyway
-    spread = dt.timedelta(seconds=enrollment.pk * 7919 % _SPREAD_SECONDS - _SPREAD_SECONDS / 2)
-    return enrollment.full_comparison_at + FULL_COMPARISON_EVERY + spread <= now
+    share = enrollment.pk * 7919 % 1000 / 1000 - 0.5
+    every = dt.timedelta(hours=settings.FULL_COMPARISON_HOURS)
+    return enrollment.full_comparison_at + every * (1 + share * _SPREAD) <= now
 
 
 def _note_success(lease: Lease, enrollment: Enrollment, account: ServiceAccount, *, full: bool, more: bool) -> None:

@@ -138,17 +138,17 @@ class LinkSide:
             self.earlier = _short(self.revision) + kept
         self.revision = revision
 
-    def had_revision(self, revision: str) -> bool:
-        """Whether ``revision`` is an earlier one of this object."""
-        known = bytes(self.earlier)
-        short = _short(revision)
-        return any(known[at : at + _EARLIER_BYTES] == short for at in range(0, len(known), _EARLIER_BYTES))
-
     def take_from(self, other: LinkSide) -> None:
         """Become what ``other`` remembers of this side: its object is now this link's."""
         self.id, self.uid, self.revision = other.id, other.uid, other.revision
         self.earlier, self.whole, self.missing, self.lost = other.earlier, None, other.missing, other.lost
         self.pairing_id, self.nonce = other.pairing_id, other.nonce
+
+
+def had_revision(earlier: bytes, revision: str) -> bool:
+    """Whether ``revision`` is among the ``earlier`` ones of an object."""
+    short = _short(revision)
+    return any(earlier[at : at + _EARLIER_BYTES] == short for at in range(0, len(earlier), _EARLIER_BYTES))
 
 
 def _short(revision: str) -> bytes:
@@ -183,7 +183,7 @@ class LinkManager(models.Manager["Link"]):
         for pk, value in read:
             by_value.setdefault(value, []).append(pk)
         for value, pks in by_value.items():
-            self.filter(pk__in=pks, dirty=value).update(dirty=0)
+            self.filter(pk__in=pks, dirty=value).update(dirty=0, untold="")
 
 
 class Link(models.Model):
@@ -202,7 +202,8 @@ class Link(models.Model):
 
     ``attempts`` are the beginnings of work on it that came to no end: they are counted before, so that an item that
     kills its worker shows. ``failures`` are the ends that were none: both put off the next try (``not_before``).
-    ``ignored``: somebody wants it to be left alone until it changes.
+    ``ignored``: somebody wants it to be left alone until it changes. ``untold`` names the side that had not told that
+    something happened to it: a full comparison found it.
     """
 
     enrollment = models.ForeignKey(Enrollment, on_delete=models.CASCADE, related_name="links")
@@ -250,6 +251,7 @@ class Link(models.Model):
     not_before = models.DateTimeField(null=True)
     has_problem = models.BooleanField(default=False)
     ignored = models.BooleanField(default=False)
+    untold = models.CharField(max_length=10, blank=True)
 
     ANEW: ClassVar = MappingProxyType({"attempts": 0, "failures": 0, "not_before": None, "ignored": False})
     """What becomes of the memory of earlier tries when something happens to an item: it is tried at once."""

@@ -21,8 +21,8 @@ class Run(models.Model):
         FAILED = "failed", "Failed"
         LOST = "lost", "The worker went away"
 
-    COUNTS: ClassVar = ("created", "updated", "deleted", "adopted", "held", "failed")
-    """The columns that count what a run did."""
+    COUNTS: ClassVar = ("created", "updated", "deleted", "adopted", "held", "failed", "repaired")
+    """The columns that count what a run did; what was repaired is among the others, too."""
 
     enrollment = models.ForeignKey(Enrollment, on_delete=models.CASCADE, related_name="runs")
     started_at = models.DateTimeField(db_index=True)
@@ -34,6 +34,7 @@ class Run(models.Model):
     adopted = models.PositiveIntegerField(default=0)
     held = models.PositiveIntegerField(default=0)
     failed = models.PositiveIntegerField(default=0)
+    repaired = models.PositiveIntegerField(default=0)
     pending = models.PositiveIntegerField(default=0)
 
     class Meta:
