@@ -9,18 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from django.db.models import F, Q
+from django.db.models import BinaryField, F, Q, QuerySet
+from django.db.models.functions import Substr
 
 from syncapp.engine import intents
 from syncapp.engine.look import unmoved
 from syncapp.engine.work import Work
+from syncapp.items import fields
 from syncapp.models import Link, Pairing, Problem, Tomb
 from syncapp.models.link import had_revision, new_key, own_id
 from syncapp.models.pairing import digest
 from syncapp.models.rows import insert
 from syncapp.side import Change, Changes, Gone, Look, Object, Side, SideName, TokenLost, Unreadable
+
+T = TypeVar("T")
 
 _MISSING = "folder-missing"
 
@@ -205,6 +209,7 @@ class _Folder:
             self._mark(alive)
             self._note_absent(absent)
             if self.full:
+                self._renew_bases(known)
                 # An edited occurrence may leave the revision of its series as it was.
                 unheard = self.name if self.compared else ""
                 known.filter(recurring=True, ignored=False, dirty=0).update(dirty=1, untold=unheard)
@@ -213,6 +218,15 @@ class _Folder:
                 self.pairing.put(first_listed_at=self.work.journal.at)
         if self.untold:
             self._hear_again()
+
+    def _renew_bases(self, known: QuerySet[Link]) -> None:
+        """After an upgrade of a normal form: have everything read once, so that its base is one of today."""
+        form = Substr(f"{self.name}_base", 1, 1, output_field=BinaryField())
+        current = bytes([fields.NORMAL_FORM_VERSION])
+        outdated = known.filter(dirty=0, ignored=False, **{f"{self.name}_base__isnull": False})
+        old = list(outdated.annotate(form=form).exclude(form=current).values_list("pk", flat=True))
+        for chunk in _chunks(old):
+            Link.objects.filter(pk__in=chunk).update(dirty=1)
 
     def _hear_again(self) -> None:
         """What happened while the listing was made is told by now: that was not missed."""
@@ -347,5 +361,5 @@ def note_created_and_gone(work: Work, name: SideName, ids: Collection[str]) -> N
             link.save(update_fields=["intent"])
 
 
-def _chunks(ids: Sequence[str]) -> Iterable[Sequence[str]]:
+def _chunks(ids: Sequence[T]) -> Iterable[Sequence[T]]:
     return (ids[at : at + _CHUNK] for at in range(0, len(ids), _CHUNK))

@@ -17,8 +17,7 @@ from syncapp.engine.journal import Journal
 from syncapp.engine.lease import Lease
 from syncapp.engine.look import Looked
 from syncapp.items import Event, Item, Kind
-from syncapp.items.fields import NORMAL_FORM_VERSION
-from syncapp.items.fingerprint import Base, Fingerprinter, Hashes
+from syncapp.items.fingerprint import UNKNOWN, Base, Fingerprinter, Hashes
 from syncapp.models import Enrollment, Link, Pairing
 from syncapp.models.link import LinkSide
 from syncapp.side import Found, Object, Side, SideName, SidesOf
@@ -149,16 +148,17 @@ class Work:
     def base(self, side: LinkSide, read: Object) -> Hashes:
         """The base of one side, to compare ``read`` with.
 
-        After an upgrade of a normal form, a side whose revision has not moved is fingerprinted afresh: nobody has
-        changed it. One that did move has no base any more.
+        After an upgrade of a normal form, an object that is, as a whole, what it was when both sides agreed is
+        fingerprinted afresh: nobody has changed it. Of any other one it is known only what there was, not how it was.
         """
         if side.base is None:
             return {}
         base = Base.unpack(bytes(side.base))
-        if base.version == NORMAL_FORM_VERSION:
+        if base.is_current:
             return base.hashes
-        unmoved = read.revision == side.revision
-        return self.prints(bytes(side.link.key)).item(read.item) if unmoved else {}
+        if side.whole is not None and bytes(side.whole) == self.whole(read):
+            return self.prints(bytes(side.link.key)).item(read.item)
+        return dict.fromkeys(base.hashes, UNKNOWN)
 
     def whole(self, found: Object) -> bytes:
         """The fingerprint of a whole native object (rule 5), alike for all links of the enrollment.
