@@ -4,6 +4,11 @@ import django.db.models.deletion
 from django.db import migrations, models
 
 
+def wait_for_approval(apps, schema_editor):
+    """Going back: whoever waits for a preview waits for what there was before."""
+    apps.get_model("syncapp", "Enrollment").objects.filter(state="preview").update(state="waiting")
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -34,4 +39,5 @@ class Migration(migrations.Migration):
                 ('enrollment', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='preview', to='syncapp.enrollment')),
             ],
         ),
+        migrations.RunPython(migrations.RunPython.noop, wait_for_approval),
     ]

@@ -7,7 +7,7 @@ SQLite's only write lock, and rows of PostgreSQL, while servers are asked for mi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from django.apps import apps
@@ -17,33 +17,42 @@ from django.db.utils import ConnectionHandler
 
 from syncapp.models.enrollment import Enrollment
 from syncapp.models.history import History
-from syncapp.models.hold import Hold
 from syncapp.models.installation import Installation
-from syncapp.models.link import Link
 from syncapp.models.pairing import Pairing
-from syncapp.models.problem import Problem
-from syncapp.models.sent import Sent
-from syncapp.models.tomb import Tomb
+from syncapp.models.preview import Preview
+from syncapp.models.run import Run
 
 _BATCH = 500
+_NOT_READ = (Preview, Run)
+"""What is a person's and what no run reads."""
 
 Rows = Sequence[Sequence[models.Model]]
 
 
 def copied(enrollment_id: int) -> Rows:
     """Everything that a run of this person may read, loaded from the real database."""
-    own = {"enrollment_id": enrollment_id}
-    return [
-        list(Installation.objects.all()),
-        list(Enrollment.objects.filter(pk=enrollment_id)),
-        [*Pairing.objects.filter(**own), *_pairings_of_others(enrollment_id)],
-        list(Link.objects.filter(**own)),
-        list(Sent.objects.filter(**own)),
-        list(Tomb.objects.filter(**own)),
-        list(Hold.objects.filter(**own)),
-        list(Problem.objects.filter(**own)),
-        _history(enrollment_id),
-    ]
+    own = [_rows(model, enrollment_id) for model in _models() if _is_a_persons(model) and model not in _NOT_READ]
+    person = list(Enrollment.objects.filter(pk=enrollment_id))
+    return [list(Installation.objects.all()), person, *own, _pairings_of_others(enrollment_id)]
+
+
+def _models() -> Iterable[type[models.Model]]:
+    return apps.get_app_config("syncapp").get_models()
+
+
+def _is_a_persons(model: type[models.Model]) -> bool:
+    return any(field.name == "enrollment" for field in model._meta.concrete_fields)
+
+
+def _rows(model: type[models.Model], enrollment_id: int) -> Sequence[models.Model]:
+    found = model._default_manager.filter(enrollment=enrollment_id)
+    if model is not History:
+        return list(found)
+    rows = list(found.defer("content"))
+    for row in rows:
+        # Only whether something is kept already is ever asked for.
+        vars(row)["content"] = b""
+    return rows
 
 
 def _pairings_of_others(enrollment_id: int) -> list[Pairing]:
@@ -53,14 +62,6 @@ def _pairings_of_others(enrollment_id: int) -> list[Pairing]:
         Pairing(enabled=False, **dict(zip(names, values, strict=True)))
         for values in Pairing.objects.exclude(enrollment=enrollment_id).values_list(*names)
     ]
-
-
-def _history(enrollment_id: int) -> list[History]:
-    """Without content: only whether something is kept already is ever asked for."""
-    rows = list(History.objects.filter(enrollment=enrollment_id).defer("content"))
-    for row in rows:
-        row.content = b""
-    return rows
 
 
 @contextmanager
@@ -75,7 +76,7 @@ def opened(rows: Rows) -> Iterator[None]:
     connections[DEFAULT_DB_ALIAS] = memory
     try:
         with memory.schema_editor() as editor:
-            for model in apps.get_app_config("syncapp").get_models():
+            for model in _models():
                 editor.create_model(model)
         # Rows may point to what was not copied: service accounts, other people.
         memory.disable_constraint_checking()

@@ -58,6 +58,14 @@ def test_no_row_is_lost_on_the_way_here_and_back(recorded: dict[str, Any]) -> No
     assert written(migrate()) == today
 
 
+def test_whoever_waits_for_a_preview_waits_for_approval_before_there_were_any(recorded: dict[str, Any]) -> None:
+    migrate()
+    Enrollment.objects.filter(nextcloud_uid="in_step").update(state=Enrollment.State.PREVIEW)
+    migrate(FIRST)
+    migrate()
+    assert Enrollment.objects.get(nextcloud_uid="in_step").state == Enrollment.State.WAITING
+
+
 def test_links_are_in_every_state(recorded: dict[str, Any]) -> None:
     """The recording is worth something."""
     migrate()
