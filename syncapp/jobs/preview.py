@@ -56,7 +56,7 @@ def foresee(
     built = (build or sides.build)(enrollment, account)
 
     def keep() -> None:
-        lease.renew()
+        lease.outlast(leases.LEASE_SECONDS / 2)
         tend()
 
     try:

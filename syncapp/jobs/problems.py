@@ -15,8 +15,11 @@ from syncapp.models import Enrollment, Link, Problem
 
 
 def retry(problems: Iterable[int], now: dt.datetime) -> int:
-    """Try again now whatever these problems are about, whatever the delay. How many there were."""
-    return _decide(problems, now, lambda links: links.update(dirty=F("dirty") + 1, **Link.ANEW))
+    """Try again now whatever these problems of people and items are about, whatever the delay. How many there were."""
+    of_people = Problem.objects.filter(pk__in=list(problems), enrollment__isnull=False)
+    return _decide(
+        of_people.values_list("pk", flat=True), now, lambda links: links.update(dirty=F("dirty") + 1, **Link.ANEW)
+    )
 
 
 def ignore(problems: Iterable[int], now: dt.datetime) -> int:

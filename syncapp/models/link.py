@@ -313,7 +313,7 @@ class Link(models.Model):
     def in_step() -> Q:
         """The links whose item is the same on both sides, as far as we know."""
         both = Q(exchange_digest__isnull=False, nextcloud_digest__isnull=False)
-        return both & Q(dirty=0, exchange_missing=None, nextcloud_missing=None)
+        return both & Q(dirty=0, ignored=False, exchange_missing=None, nextcloud_missing=None)
 
     @property
     def half(self) -> SideName | None:

@@ -151,6 +151,12 @@ def test_problems_have_to_be_named() -> None:
         call_command("problems", "ignore", "7")
 
 
+def test_a_problem_of_everybody_is_nothing_to_try_again() -> None:
+    problem = Problem.objects.report("x", level=Problem.Level.INSTALLATION, code="down", text="x")
+    with pytest.raises(CommandError, match="nothing to retry"):
+        call_command("problems", "retry", str(problem.pk))
+
+
 def test_a_problem_of_a_person_can_be_tried_again_but_not_ignored() -> None:
     anna = enrollment("anna", due_at=timezone.now() + HOUR)
     problem = Problem.objects.report("x", level=Problem.Level.ENROLLMENT, code="gone", text="x", enrollment=anna)

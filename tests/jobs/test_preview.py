@@ -78,6 +78,7 @@ def made_by_a_worker() -> None:
     sync._hand_over(1)
     [(name, (number, pk))] = queued()
     assert name == "syncapp.jobs.preview.make"
+    assert OrmQ.objects.get().task["timeout"] == preview.TASK_SECONDS
     OrmQ.objects.all().delete()
     preview.make(number, pk)
 
