@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from lab.chaos.side import World
 from syncapp.items import Kind
 from syncapp.side import Side, SideName
 from tests.contract.suite import OpenSide, SideContract
-from tests.engine.memory import World
 
 
 class TestExchangeInMemory(SideContract):

@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
+from lab.chaos.people import Person
+from lab.chaos.server import ExchangeServer, NextcloudServer, Server, Stored
+from lab.chaos.side import MemorySide
+from lab.chaos.wire import Call, Wire
 from syncapp.items import Kind
 from syncapp.side import SideName
-from tests.engine.memory import MemorySide
-from tests.engine.people import Person
-from tests.engine.server import ExchangeServer, NextcloudServer, Server, Stored
-from tests.engine.wire import Call, Wire
 
 KIND = Kind.EVENT
 PATIENCE = 120.0

@@ -27,6 +27,8 @@ from django_q.models import Schedule
 
 from adminui.actions import decide
 from connector_project.env import BASE_DIR
+from lab.chaos.server import Stored
+from lab.chaos.town import event, title_of
 from syncapp.engine.lease import TAKEOVER_SECONDS
 from syncapp.items import Event
 from syncapp.jobs import accounts, places, refresh, sync
@@ -34,8 +36,6 @@ from syncapp.models import AccountSlot, Enrollment, Heartbeat, Hold, Link, Probl
 from syncapp.side import SideName
 from tests.e2e.racing import Habit
 from tests.e2e.shelf import PATIENCE, Gate, Observer, Shelf
-from tests.engine.server import Stored
-from tests.engine.town import event, title_of
 from tests.leases import claim_now
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.engine.town import Town
+    from lab.chaos.town import Town
 
 
 @pytest.fixture
 def town(db: None) -> Town:
     """An enrolled person with empty folders on both sides."""
-    from tests.engine.town import Town
+    from lab.chaos.town import Town
 
     return Town()

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from lab.chaos.town import Town
 from syncapp.engine.lease import TAKEOVER_SECONDS, LeaseLost, claim
 from syncapp.models import Enrollment
-from tests.engine.town import Town
 from tests.leases import claim_now
 
 LATER = datetime(2100, 1, 1, tzinfo=UTC)

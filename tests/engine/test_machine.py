@@ -1,7 +1,7 @@
 """Hypothesis plays histories over the real engine, the real database and two servers in memory.
 
-What must hold in the end is in ``tests.engine.model``. With HYPOTHESIS_PROFILE=deep it plays many and long ones;
-``tests.engine.chaos`` plays still more, without Hypothesis.
+What must hold in the end is in ``lab.chaos.model``. With HYPOTHESIS_PROFILE=deep it plays many and long ones;
+``lab.chaos.histories`` plays still more, without Hypothesis.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
+from lab.chaos.commits import Edge
+from lab.chaos.player import MOST_EDITS, Deed, Fault, Player, repeatable
 from syncapp.items import Kind
 from syncapp.side import SideName
-from tests.engine.commits import Edge
-from tests.engine.player import MOST_EDITS, Deed, Fault, Player, repeatable
 
 DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
 PROFILE = settings(

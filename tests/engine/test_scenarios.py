@@ -7,13 +7,13 @@ from datetime import datetime
 
 import pytest
 
+from lab.chaos.town import CONTACT, EVENT, EXCHANGE, NEXTCLOUD, Town, contact, event, placed, series, titled
+from lab.chaos.wire import Call, Crash, When, raising
 from syncapp.items import Contact
 from syncapp.items.event import Occurrence
 from syncapp.items.values import Attendee, Busy, Email, Photo, ZonedTime
 from syncapp.models import Link
 from syncapp.side import SideName, Throttled, Unreachable
-from tests.engine.town import CONTACT, EVENT, EXCHANGE, NEXTCLOUD, Town, contact, event, placed, series, titled
-from tests.engine.wire import Call, Crash, When, raising
 
 BOTH_WAYS = pytest.mark.parametrize("here", SideName)
 SECOND_WEEK = ZonedTime(datetime(2026, 3, 17, 9), "Europe/Berlin")

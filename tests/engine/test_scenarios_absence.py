@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from lab.chaos.town import CONTACT, EXCHANGE, NEXTCLOUD, Town, contact, event, placed, titled
+from lab.chaos.wire import Crash, When, raising
 from syncapp.models import Hold, Link, Pairing, Sent, Tomb
 from syncapp.side import SideName
-from tests.engine.town import CONTACT, EXCHANGE, NEXTCLOUD, Town, contact, event, placed, titled
-from tests.engine.wire import Crash, When, raising
 
 BOTH_WAYS = pytest.mark.parametrize("here", SideName)
 

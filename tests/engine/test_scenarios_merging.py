@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from lab.chaos.town import CONTACT, EXCHANGE, NEXTCLOUD, Town, contact, event, placed, titled
+from lab.chaos.wire import Crash, When, raising
 from syncapp.items import Event
 from syncapp.items.values import Email, Phone, ZonedTime
 from syncapp.models import Link
 from syncapp.side import SideName, Unreachable
-from tests.engine.town import CONTACT, EXCHANGE, NEXTCLOUD, Town, contact, event, placed, titled
-from tests.engine.wire import Crash, When, raising
 
 BOTH_WAYS = pytest.mark.parametrize("here", SideName)
 

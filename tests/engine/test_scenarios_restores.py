@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import pytest
 
+from lab.chaos.town import EXCHANGE, NEXTCLOUD, Town, event, placed, title_of, titled
+from lab.chaos.wire import Call, When
 from syncapp.engine.lease import LeaseLost
 from syncapp.models import Hold, Link, Pairing
 from syncapp.side import SideName
 from tests.engine.test_scenarios_absence import many
-from tests.engine.town import EXCHANGE, NEXTCLOUD, Town, event, placed, title_of, titled
-from tests.engine.wire import Call, When
 
 BOTH_WAYS = pytest.mark.parametrize("here", SideName)
 CALLS = ["changes", "read", "update"]

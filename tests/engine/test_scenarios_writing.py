@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from lab.chaos.commits import Edge, watching
+from lab.chaos.town import CONTACT, EXCHANGE, NEXTCLOUD, Town, contact, event, placed, title_of, titled
+from lab.chaos.wire import Crash, Late, When, raising
 from syncapp.side import SideName, Unreachable
-from tests.engine.commits import Edge, watching
 from tests.engine.test_scenarios_absence import many
-from tests.engine.town import CONTACT, EXCHANGE, NEXTCLOUD, Town, contact, event, placed, title_of, titled
-from tests.engine.wire import Crash, Late, When, raising
 
 BOTH_WAYS = pytest.mark.parametrize("here", SideName)
 LOST = [When.DONE, When.AFTER]

@@ -9,6 +9,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from lab.chaos.town import EXCHANGE, NEXTCLOUD, Town, event, placed, titled
+from lab.chaos.wire import When, raising
 from syncapp.engine.look import Looked, look, nothing_happened
 from syncapp.engine.slice import SliceResult, run_slice
 from syncapp.engine.work import BATCH
@@ -16,8 +18,6 @@ from syncapp.items import Kind
 from syncapp.items.values import ZonedTime
 from syncapp.models import Hold, Link, Pairing, Problem, Run, RunLine, Sent
 from syncapp.side import SideName, Throttled, Unreachable
-from tests.engine.town import EXCHANGE, NEXTCLOUD, Town, event, placed, titled
-from tests.engine.wire import When, raising
 
 
 def one_slice(

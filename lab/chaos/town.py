@@ -9,6 +9,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from typing import Any
 
+from lab.chaos.people import Person
+from lab.chaos.server import EXCHANGE_EMAILS, Stored
+from lab.chaos.side import World
+from lab.chaos.wire import Crash
 from syncapp.engine.at_once import one_by_one
 from syncapp.engine.lease import Lease, LeaseLost
 from syncapp.engine.slice import run_slice
@@ -17,10 +21,6 @@ from syncapp.items.elements import elements
 from syncapp.items.values import Email, Frequency, Recurrence, ZonedTime
 from syncapp.models import Enrollment, History, Link, Pairing, Problem, Run, RunLine
 from syncapp.side import SideError, SideName
-from tests.engine.memory import World
-from tests.engine.people import Person
-from tests.engine.server import EXCHANGE_EMAILS, Stored
-from tests.engine.wire import Crash
 from tests.leases import claim_now
 
 LEASE_SECONDS = 120.0

@@ -1,6 +1,6 @@
 """Random histories in bulk, over the real engine and an in-memory database; a broken one is made smaller and printed.
 
-    .venv/bin/python -m tests.engine.chaos --histories 1000 --seed 1
+    .venv/bin/python -m lab.chaos.histories --histories 1000 --seed 1
 
 At least half of what people do is done inside runs, on the object in flight: histories that only act between runs miss
 the narrow windows (docs/architecture.md, "What chaos checks"). Set PYTHONHASHSEED=0 to play a history again.
@@ -23,7 +23,7 @@ from syncapp.items import Kind
 from syncapp.side import SideName
 
 if TYPE_CHECKING:
-    from tests.engine.player import Player
+    from lab.chaos.player import Player
 
 MOMENTS = 30
 """A run in these small worlds rarely has more moments than this."""
@@ -43,7 +43,7 @@ class Step:
 
 def history(random: Random, length: int, *, workers: bool = True, restores: bool = False) -> list[Step]:
     """A random history. Without ``workers`` there is never a second worker, without ``restores`` no backup."""
-    from tests.engine.player import Deed, Fault
+    from lab.chaos.player import Deed, Fault
 
     sides = list(SideName)
     faults = [each for each in Fault if workers or each is not Fault.SECOND_WORKER]
@@ -95,7 +95,7 @@ def history(random: Random, length: int, *, workers: bool = True, restores: bool
 
 
 def _edges() -> Sequence[Any]:
-    from tests.engine.commits import Edge
+    from lab.chaos.commits import Edge
 
     return list(Edge)
 
@@ -104,7 +104,7 @@ def play(kind: Kind, steps: Sequence[Step]) -> tuple[list[str], Player]:
     """Play a history of one kind of items to its end; what was violated, and the player with its story."""
     from django.db import transaction
 
-    from tests.engine.player import Player, repeatable
+    from lab.chaos.player import Player, repeatable
 
     with repeatable(), transaction.atomic():
         player = Player(kind)

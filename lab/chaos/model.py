@@ -1,7 +1,7 @@
 """What must be true in the end: an account of what people wrote, saw, replaced and deleted.
 
-It listens to people (``tests.engine.people``) and knows nothing of the engine: what it demands is "What chaos checks"
-of docs/architecture.md. It relies on the histories that are played (``tests.engine.player``) in two ways: every value
+It listens to people (``lab.chaos.people``) and knows nothing of the engine: what it demands is "What chaos checks"
+of docs/architecture.md. It relies on the histories that are played (``lab.chaos.player``) in two ways: every value
 that somebody writes is written once and never again, so that a value found in the end tells who wrote it; and every
 item carries a tag that nobody edits, so that copies of it can be counted.
 """
@@ -13,12 +13,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from lab.chaos.people import Act
+from lab.chaos.server import Stored
 from syncapp.items import Event, Item, Kind
 from syncapp.items.elements import elements
 from syncapp.items.values import moment_key
 from syncapp.side import SideName
-from tests.engine.people import Act
-from tests.engine.server import Stored
 
 WORD = re.compile(r"w\d+")
 TAG = re.compile(r"item-\d+")

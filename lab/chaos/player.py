@@ -18,16 +18,16 @@ from typing import Any
 from unittest import mock
 from uuid import UUID
 
+from lab.chaos.commits import Edge, watching
+from lab.chaos.model import Model, tag_of, words
+from lab.chaos.server import EXCHANGE_EMAILS, State, Stored
+from lab.chaos.town import Ran, Town, addresses
+from lab.chaos.wire import Call, Crash, Late, When
 from syncapp.items import Contact, Event, Item, Kind
 from syncapp.items.event import Occurrence
 from syncapp.items.values import Email, Frequency, Photo, Recurrence, ZonedTime, moment_key
 from syncapp.models import Enrollment, Hold, Link, Pairing, Sent, Tomb
 from syncapp.side import AlreadyThere, Gone, SideName, Throttled, TokenLost, Unreachable
-from tests.engine.commits import Edge, watching
-from tests.engine.model import Model, tag_of, words
-from tests.engine.server import EXCHANGE_EMAILS, State, Stored
-from tests.engine.town import Ran, Town, addresses
-from tests.engine.wire import Call, Crash, Late, When
 
 WEEKS = 6
 

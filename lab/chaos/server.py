@@ -1,8 +1,8 @@
 """Two servers in memory, with the manners of docs/server-behaviour.md: what is stored, and what a sync is told of it.
 
 ``Server`` is what both have in common; ``ExchangeServer`` and ``NextcloudServer`` differ in ids, in bins, in what they
-lose, and in what they report. A server knows nothing of the engine. People use it through ``tests.engine.people``,
-the connector through ``tests.engine.memory``.
+lose, and in what they report. A server knows nothing of the engine. People use it through ``lab.chaos.people``,
+the connector through ``lab.chaos.side``.
 """
 
 from __future__ import annotations

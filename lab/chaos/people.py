@@ -1,4 +1,4 @@
-"""What people do on the servers, with a log of it. The model (``tests.engine.model``) listens."""
+"""What people do on the servers, with a log of it. The model (``lab.chaos.model``) listens."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from lab.chaos.server import Server, Stored
 from syncapp.items import Item
 from syncapp.side import Gone, SideName
-from tests.engine.server import Server, Stored
 
 
 @dataclass(frozen=True)

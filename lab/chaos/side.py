@@ -1,4 +1,4 @@
-"""The in-memory side: the contract of ``syncapp.side.Side`` over ``tests.engine.server``, with faults at every call.
+"""The in-memory side: the contract of ``syncapp.side.Side`` over ``lab.chaos.server``, with faults at every call.
 
 What a real side's codec does in ignorance of its server is done here in the same ignorance: an update sends the
 elements that it was told to, patched into what was read.
@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from lab.chaos.server import ExchangeServer, NextcloudServer, Server, Stored
+from lab.chaos.wire import Call, Late, When, Wire
 from syncapp.items import FIELDS, Event, Item, Kind
 from syncapp.items.elements import Element, elements, with_elements
 from syncapp.side import (
@@ -35,8 +37,6 @@ from syncapp.side import (
     WriteResult,
     Written,
 )
-from tests.engine.server import ExchangeServer, NextcloudServer, Server, Stored
-from tests.engine.wire import Call, Late, When, Wire
 
 _OWN_TROUBLE = (AlreadyThere, ChangedMeanwhile, Gone, Refused)
 """What concerns one item of a batch; anything else ends the batch."""
