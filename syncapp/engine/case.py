@@ -15,11 +15,15 @@ from syncapp.side import Object, SideName
 
 @dataclass
 class Case:
-    """A link, the dirt counter that was read with it (rule 20), and its living objects by side."""
+    """A link, the dirt counter that was read with it (rule 20), and its living objects by side.
+
+    ``asked``: an admin wants what is about to be written.
+    """
 
     work: Work
     link: Link
     objects: dict[SideName, Object] = field(default_factory=dict)
+    asked: bool = False
     dirty: int = field(init=False)
     _hashed: dict[SideName, tuple[Object, dict[bytes, bytes]]] = field(default_factory=dict)
 

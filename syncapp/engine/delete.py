@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from syncapp.engine import intents
 from syncapp.engine.answers import not_written, of_more
 from syncapp.engine.case import Case
+from syncapp.engine.guard import count_written
 from syncapp.engine.keeping import bury, keep_history
 from syncapp.engine.resolve import end_deletion, search
 from syncapp.engine.work import Work
-from syncapp.models import History, Link
+from syncapp.models import History, Hold, Link
 from syncapp.side import Deletion, Object, SideError, SideName, WriteResult, Written
 
 
@@ -38,6 +39,7 @@ def delete(work: Work, name: SideName, cases: Sequence[Case]) -> None:
                 not_written(work, name, case, result)
                 Link.objects.put([case.link])
     with work.commit():
+        count_written(work, name, Hold.Deed.DELETE, gone)
         bury(work, [case.link for case in gone], deleted_on=name)
         for case in gone:
             work.journal.note("deleted", case.link, name, count="deleted")

@@ -12,7 +12,6 @@ from django.db.models import Min
 from syncapp.engine.at_once import AtOnce, in_threads
 from syncapp.engine.clock import SYSTEM_CLOCK, Clock
 from syncapp.engine.collect import anything_gone, collect
-from syncapp.engine.guard import report_holds
 from syncapp.engine.journal import Journal
 from syncapp.engine.lease import Lease
 from syncapp.engine.look import Looked
@@ -82,9 +81,9 @@ def _sync(work: Work, full: bool) -> bool:
         _end_first_contact(work)
     if work.has_holds:
         with work.commit():
-            report_holds(work)
+            Hold.objects.report(work.enrollment_id)
     # What waits for a folder that is missing can't be helped by trying again at once.
-    return not done or (work.waiting and not work.broken)
+    return not done or (work.waiting and not (work.broken or work.vanished))
 
 
 def _end_first_contact(work: Work) -> None:
@@ -93,7 +92,7 @@ def _end_first_contact(work: Work) -> None:
     if new and not work.dirty().filter(intent__isnull=True, has_problem=False).exists():
         with work.commit():
             for pairing in new:
-                pairing.put(first_contact=False)
+                pairing.put(first_contact=False, new_epoch=False)
 
 
 def _sum_up(lease: Lease, journal: Journal, result: SliceResult) -> None:

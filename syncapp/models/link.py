@@ -149,6 +149,12 @@ class LinkSide:
         self.earlier, self.whole, self.missing, self.lost = other.earlier, None, other.missing, other.lost
         self.pairing_id, self.nonce = other.pairing_id, other.nonce
 
+    def forget(self) -> None:
+        """There is no such object any more, nor ever was."""
+        self.id, self.uid, self.revision, self.earlier = "", "", "", b""
+        self.base, self.whole, self.missing, self.lost = None, None, None, False
+        self.pairing_id, self.nonce = None, None
+
 
 def _short(revision: str) -> bytes:
     return digest(revision)[:_EARLIER_BYTES]
@@ -310,6 +316,11 @@ class Link(models.Model):
             if self.side(name).known and not self.side(name.other).known:
                 return name
         return None
+
+    def let_go(self, name: SideName) -> None:
+        """The object on one side is nobody's counterpart any more; what is across is looked at as if it were new."""
+        self.side(name).forget()
+        self.content, self.pairing_id, self.initial = None, None, False
 
     def forget_agreement(self) -> None:
         """From now on nothing is known to agree: the next decision is one of first contact."""
