@@ -98,6 +98,10 @@ HOLD_REASONS: dict[str, Text] = {
     Hold.Reason.MANY: _("so many at once look like a mistake"),
     Hold.Reason.EMPTY: _("the whole folder turned empty"),
     Hold.Reason.RETURNED: _("several items came back that had been deleted"),
+    Hold.Reason.FOLDER: _("the whole folder has vanished"),
+    Hold.Reason.OVERWRITES: _("so many changes at once look like a mistake"),
+    Hold.Reason.CREATIONS: _("so many new items at once look like a mistake"),
+    Hold.Reason.EPOCH: _("another server, or another mailbox, answers than before"),
 }
 
 SIDES: dict[str, Text] = {"exchange": "Exchange", "nextcloud": "Nextcloud"}
@@ -116,7 +120,7 @@ LINES: dict[str, Text] = {
     "failed": _("Failed"),
     "folder-back": _("The folder is back"),
     "folder-missing": _("The folder is missing"),
-    "held": _("Deletion held for a decision"),
+    "held": _("Held for a decision"),
     "late-copy-removed": _("A late copy of ours was removed"),
     "moved": _("Moved to another folder"),
     "nothing-paired": _("No folder could be paired"),

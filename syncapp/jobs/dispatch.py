@@ -11,7 +11,7 @@ from django.utils import timezone
 from django_q.models import Schedule
 from django_q.tasks import async_task
 
-from syncapp.jobs import owners, places, runs
+from syncapp.jobs import holds, owners, places, runs
 from syncapp.jobs.task import task
 from syncapp.models import History, Installation
 
@@ -32,6 +32,7 @@ def tick() -> None:
     if lost := runs.lose_orphans(now):
         logger.warning("%s runs have lost their worker", lost)
     if places.take_turn(_PRUNE, _PRUNE_EVERY, now):
+        holds.lapse(now)
         before = now - dt.timedelta(days=settings.HISTORY_DAYS)
         History.objects.filter(at__lt=before).delete()
         runs.prune(before)

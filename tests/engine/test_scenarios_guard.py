@@ -14,6 +14,7 @@ from lab.chaos.town import CONTACT, EXCHANGE, NEXTCLOUD, Town, contact, event, p
 from lab.chaos.wire import Crash, When, raising
 from syncapp.engine.collect import STAYS_AWAY
 from syncapp.items import Event
+from syncapp.jobs import holds
 from syncapp.models import Hold, Link
 from syncapp.side import SideName
 from tests.engine.test_scenarios_absence import many
@@ -58,9 +59,9 @@ def only_reason() -> tuple[str, int]:
     return str(reason), Hold.objects.count()
 
 
-def decide(state: Hold.State) -> None:
+def decide(state: Hold.State, of: Hold.State = State.WAITING) -> None:
     """The admin decides about everything that waits."""
-    Hold.objects.decide(Hold.objects.filter(state=State.WAITING), state)
+    Hold.objects.decide(Hold.objects.filter(state=of), state)
 
 
 # Overwriting ---------------------------------------------------------------------------------------------------------
@@ -603,3 +604,35 @@ def test_a_usual_run_pays_one_query_for_the_guard_and_a_first_sync_none(town: To
     rewrite(town, EXCHANGE, names(*range(12)))
     town.person(NEXTCLOUD).create(town.folder(NEXTCLOUD), event("Neu"))
     assert len(queries()) == len(pending) + 1
+
+
+# Nobody decides ------------------------------------------------------------------------------------------------------
+
+
+@BOTH_WAYS
+def test_deletions_that_nobody_decides_are_undone(town: Town, here: SideName) -> None:
+    in_step(town, 60)
+    delete_all(town, here, names(*range(30)))
+    town.sync()
+    town.clock.move(timedelta(days=15))
+    holds.lapse(town.clock.now())
+    town.settle()
+    assert (len(town.both()), Hold.objects.count(), town.problems()) == (60, 0, [])
+
+
+@BOTH_WAYS
+def test_overwrites_that_nobody_decides_leave_both_sides_as_they_are(town: Town, here: SideName) -> None:
+    in_step(town, 20)
+    rewrite(town, here, names(*range(12)))
+    town.sync()
+    town.clock.move(timedelta(days=15))
+    holds.lapse(town.clock.now())
+    assert town.sync(full=True).writes == ()
+    assert (locations(town, here), locations(town, here.other)) == ({"", "XXXX"}, {""})
+    assert (Hold.objects.count(), town.problems()) == (12, [])
+    town.person(here).edit(town.find(here, "Termin 03").id, titled("Haushalt"))
+    town.sync()
+    assert town.find(here.other, "Haushalt").item.location == "XXXX"  # type: ignore[union-attr]
+    decide(State.REFUSED, State.LAPSED)
+    town.settle()
+    assert sorted(each.location for each in town.events(here)) == [""] * 19 + ["XXXX"]
