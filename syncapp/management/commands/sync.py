@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db.models import Q
 from django.utils import timezone
 
 from syncapp.jobs import accounts, owners, sync
-from syncapp.management.people import enrolled
 from syncapp.models import Enrollment, Run, ServiceAccount
 from syncapp.startup import check_ready
 
@@ -36,7 +36,9 @@ class Command(BaseCommand):
             self._slices(enrollment, account, owner, full=options["full"])
 
     def _find(self, user: str) -> Enrollment:
-        found = enrolled(user)
+        found = Enrollment.objects.filter(Q(nextcloud_uid=user) | Q(mailbox=user.lower())).first()
+        if found is None:
+            raise CommandError("Nobody of that name is enrolled: see `python manage.py refresh`.")
         if found.state != Enrollment.State.ACTIVE:
             raise CommandError(f"This user does not sync now: {Enrollment.State(found.state).label}.")
         return found
