@@ -17,7 +17,7 @@ from syncapp.engine.answers import OF_ONE_ITEM, complete, not_written, of_more
 from syncapp.engine.case import Case
 from syncapp.engine.decide import Decision, Delta, Write, moved
 from syncapp.engine.guard import count_written
-from syncapp.engine.keeping import keep_history
+from syncapp.engine.keeping import Kept, keep_history
 from syncapp.engine.resolve import check
 from syncapp.engine.work import Work, title_of
 from syncapp.items.fingerprint import Base
@@ -148,7 +148,8 @@ def write(work: Work, sides: Sequence[Writes]) -> None:
 def _begin(work: Work, writes: Writes) -> None:
     name = writes.name
     for job in writes.updates:
-        _begin_update(work, name, job)
+        _begin_update(name, job)
+    keep_history(work, [_kept(name, job) for job in writes.updates])
     insert(Sent, [_sent(work, name, job) for job in writes.creates])
     for create in writes.creates:
         create.case.intent = intents.Create(name, create.nonce, create.creation.uid)
@@ -156,14 +157,18 @@ def _begin(work: Work, writes: Writes) -> None:
     Link.objects.put([case.link for case in writes.cases])
 
 
-def _begin_update(work: Work, name: SideName, job: Updating) -> None:
+def _begin_update(name: SideName, job: Updating) -> None:
     case, write = job.case, job.write
     for each in SideName:
         case.take(each, job.decision.bases[each])
     case.intent = intents.Change(name, write.target, write.source, write.before)
-    keep_history(
-        work, case.key, name, [case.objects[name]], History.Reason.OVERWRITTEN, job.decision.conflicts & write.changed
-    )
+
+
+def _kept(name: SideName, job: Updating) -> Kept:
+    conflicts = job.decision.conflicts & job.write.changed
+    winner = job.decision.winner if conflicts else None
+    reason = History.Reason.OVERWRITTEN
+    return Kept(job.case.key, name, job.case.objects[name], reason, job.write.changed, conflicts, winner)
 
 
 def _sent(work: Work, name: SideName, job: Creating) -> Row:

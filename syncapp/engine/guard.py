@@ -55,7 +55,7 @@ def _limits(deed: Hold.Deed) -> _Limits:
     return _Limits(settings.GUARD_CREATIONS, settings.GUARD_CREATIONS_PERCENT, 100)
 
 
-class Ruling(Enum):
+class Judgement(Enum):
     """What becomes of a write. ASKED: it is done because an admin said so."""
 
     GO = auto()
@@ -66,14 +66,14 @@ class Ruling(Enum):
     @property
     def goes(self) -> bool:
         """Whether it is done."""
-        return self in (Ruling.GO, Ruling.ASKED)
+        return self in (Judgement.GO, Judgement.ASKED)
 
 
 _OF_STATE = {
-    State.WAITING: Ruling.WAIT,
-    State.LAPSED: Ruling.WAIT,
-    State.APPROVED: Ruling.ASKED,
-    State.REFUSED: Ruling.REFUSED,
+    State.WAITING: Judgement.WAIT,
+    State.LAPSED: Judgement.WAIT,
+    State.APPROVED: Judgement.ASKED,
+    State.REFUSED: Judgement.REFUSED,
 }
 
 
@@ -118,17 +118,17 @@ class Guard:
         if hold is not None:
             self._lapsed.append(hold.pk)
 
-    # Rulings ---------------------------------------------------------------------------------------------------------
+    # Judgements ------------------------------------------------------------------------------------------------------
 
-    def deletion(self, case: Case, on: SideName) -> Ruling:
+    def deletion(self, case: Case, on: SideName) -> Judgement:
         """Whether the object on side ``on`` may be deleted because it is gone across."""
         return self._rule(case, on, Deed.DELETE, case.whole(on))
 
-    def creation(self, case: Case, on: SideName) -> Ruling:
+    def creation(self, case: Case, on: SideName) -> Judgement:
         """Whether an item may be created on side ``on``. A refused one stays where it is until somebody edits it."""
         return self._rule(case, on, Deed.CREATE, case.whole(on.other))
 
-    def overwrite(self, case: Case, on: SideName, write: Write) -> Ruling:
+    def overwrite(self, case: Case, on: SideName, write: Write) -> Judgement:
         """Whether the object on side ``on`` may be changed; ``here`` counts those of this batch.
 
         Only one write of an item is held at a time. What was refused across is put back here.
@@ -136,10 +136,10 @@ class Guard:
         hold = self._known.get(case.link.pk)
         if hold is not None and hold.side != on:
             if hold.state == State.REFUSED:
-                return Ruling.ASKED
-            return Ruling.GO if self._verdict(case, on, Deed.UPDATE) is None else Ruling.WAIT
+                return Judgement.ASKED
+            return Judgement.GO if self._verdict(case, on, Deed.UPDATE) is None else Judgement.WAIT
         if hold is None and self._verdict(case, on, Deed.UPDATE) is None:
-            return Ruling.GO
+            return Judgement.GO
         delta = (sorted(write.target.items()), sorted(write.before.items()))
         return self._rule(case, on, Deed.UPDATE, self.work.content_digest(repr(delta).encode()), write)
 
@@ -154,27 +154,27 @@ class Guard:
     def _undoes(self, hold: Hold, wanted: Collection[SideName]) -> bool:
         return hold.state == State.REFUSED and SideName(hold.side).other in wanted
 
-    def returned(self, case: Case, on: SideName) -> Ruling:
+    def returned(self, case: Case, on: SideName) -> Judgement:
         """Whether an object that came back with a restored server is deleted again; REFUSED: it lives (rule 22)."""
         hold = self._known.get(case.link.pk)
         if hold is None:
             self._hold(case, on, Reason.RETURNED, case.whole(on))
-            return Ruling.WAIT
+            return Judgement.WAIT
         if bytes(hold.survivor) != case.whole(on):
             self.lapse(case)
-            return Ruling.REFUSED
+            return Judgement.REFUSED
         return _OF_STATE[State(hold.state)]
 
-    def _rule(self, case: Case, on: SideName, deed: Hold.Deed, what: bytes, write: Write | None = None) -> Ruling:
+    def _rule(self, case: Case, on: SideName, deed: Hold.Deed, what: bytes, write: Write | None = None) -> Judgement:
         hold = self._known.get(case.link.pk)
         if hold is not None and (hold.deed, hold.side, bytes(hold.survivor)) == (deed, on, what):
             return _OF_STATE[State(hold.state)]
         self.lapse(case)
         reason = self._verdict(case, on, deed)
         if reason is None:
-            return Ruling.GO
+            return Judgement.GO
         self._hold(case, on, reason, what, write)
-        return Ruling.WAIT
+        return Judgement.WAIT
 
     def _hold(self, case: Case, on: SideName, reason: Hold.Reason, what: bytes, write: Write | None = None) -> None:
         assert case.pairing is not None

@@ -13,7 +13,7 @@ from syncapp.engine.apply import Creating, Updating, Writes
 from syncapp.engine.case import Case
 from syncapp.engine.decide import Decision, View, decide, first_copy
 from syncapp.engine.delete import delete
-from syncapp.engine.guard import Guard, Ruling
+from syncapp.engine.guard import Guard, Judgement
 from syncapp.engine.keeping import bury
 from syncapp.engine.match import relink
 from syncapp.engine.overrule import overrule
@@ -167,17 +167,17 @@ class _Batch:
         self.guard.here.update((pairing.pk, name) for pairing, name in pairs if pairing is not None)
         for case, decision in self.merges:
             self.guard.review(case, decision.writes)
-            rulings = {name: self.guard.overwrite(case, name, write) for name, write in decision.writes.items()}
-            refused = [name for name, ruling in rulings.items() if ruling is Ruling.REFUSED]
+            judgements = {name: self.guard.overwrite(case, name, write) for name, write in decision.writes.items()}
+            refused = [name for name, each in judgements.items() if each is Judgement.REFUSED]
             if refused:
                 self._undo_overwrite(case, refused[0], decision)
                 continue
             # One write at a time: the other side's turn comes when this one is done and read back.
-            allowed = next((name for name, ruling in rulings.items() if ruling.goes), None)
+            allowed = next((name for name, each in judgements.items() if each.goes), None)
             if allowed is None:
                 self.held.append(case)
             else:
-                case.asked = rulings[allowed] is Ruling.ASKED
+                case.asked = judgements[allowed] is Judgement.ASKED
                 self.updates[allowed].append(Updating(case, decision, decision.writes[allowed]))
 
     def _undo_overwrite(self, case: Case, name: SideName, decision: Decision) -> None:
@@ -222,12 +222,12 @@ class _Batch:
 
     def _may_return(self, case: Case, name: SideName) -> bool:
         """Whether something that was deleted and came back with a restored server shall stay (rule 22)."""
-        ruling = self.guard.returned(case, name)
-        if ruling is Ruling.REFUSED:
+        judgement = self.guard.returned(case, name)
+        if judgement is Judgement.REFUSED:
             case.link.returned = False
             self.guard.lapse(case)
             self.freed.append(case)
-        elif ruling.goes:
+        elif judgement.goes:
             case.asked = True
             self.deletes[name].append(case)
         else:
@@ -236,9 +236,9 @@ class _Batch:
 
     def _judge_creation(self, case: Case, name: SideName) -> None:
         """To be created on side ``name``, if its folder is there and nothing looks wrong."""
-        ruling = self.guard.creation(case, name)
-        case.asked = ruling is Ruling.ASKED
-        if not ruling.goes:
+        judgement = self.guard.creation(case, name)
+        case.asked = judgement is Judgement.ASKED
+        if not judgement.goes:
             self.held.append(case)
         elif self._folder_vanished(case, name):
             self.waiting.append(case)
@@ -298,11 +298,11 @@ class _Batch:
         if not unchanged:
             self._judge_creation(case, name)
             return
-        ruling = self.guard.deletion(case, there)
-        case.asked = ruling is Ruling.ASKED
-        if ruling.goes:
+        judgement = self.guard.deletion(case, there)
+        case.asked = judgement is Judgement.ASKED
+        if judgement.goes:
             self.deletes[there].append(case)
-        elif ruling is Ruling.REFUSED:
+        elif judgement is Judgement.REFUSED:
             self._undo_deletion(case, name)
         else:
             self.held.append(case)

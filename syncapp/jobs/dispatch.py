@@ -7,6 +7,7 @@ import logging
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django_q.models import Schedule
 from django_q.tasks import async_task
@@ -21,6 +22,8 @@ _TICK = "syncapp.jobs.dispatch.tick"
 _DRAIN = "syncapp.jobs.sync.drain"
 _PRUNE = "prune"
 _PRUNE_EVERY = dt.timedelta(hours=1)
+_RUNS_KEPT = dt.timedelta(days=90)
+_MARKS_KEPT = dt.timedelta(days=1)
 
 
 @task
@@ -33,11 +36,16 @@ def tick() -> None:
         logger.warning("%s runs have lost their worker", lost)
     if places.take_turn(_PRUNE, _PRUNE_EVERY, now):
         holds.lapse(now)
-        before = now - dt.timedelta(days=settings.HISTORY_DAYS)
-        History.objects.filter(at__lt=before).delete()
-        runs.prune(before)
+        prune_history(now)
+        runs.prune(now - _RUNS_KEPT)
     for number in places.vacant(now):
         start_drain(number)
+
+
+def prune_history(now: dt.datetime) -> None:
+    """Forget what was kept for long enough. What holds no content, only a mark, is remembered for a day at least."""
+    marks = Q(content=b"", at__gte=now - _MARKS_KEPT)
+    History.objects.filter(at__lt=now - dt.timedelta(days=settings.HISTORY_DAYS)).exclude(marks).delete()
 
 
 def start_drain(number: int) -> None:

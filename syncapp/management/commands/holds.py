@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from syncapp.items import Kind
 from syncapp.jobs import holds
-from syncapp.management.people import enrolled
+from syncapp.management import people
 from syncapp.models import Enrollment, Hold, Pairing
 from syncapp.side import SideName
 from syncapp.startup import check_ready
@@ -42,7 +42,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Do it. Raises CommandError when there is nothing of that sort."""
         check_ready()
-        person = enrolled(options["user"]) if options["user"] else None
+        person = people.find(options["user"]) if options["user"] else None
         if options["action"] in ("approve", "refuse"):
             self._decide(person, _wanted(options), approves=options["action"] == "approve")
             return
