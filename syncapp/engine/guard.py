@@ -21,7 +21,7 @@ from syncapp.engine.case import Case
 from syncapp.engine.decide import Write
 from syncapp.engine.survey import overwrites_ahead
 from syncapp.engine.work import Work, label_of
-from syncapp.models import Hold, Link, Pairing
+from syncapp.models import Hold, Link, Pairing, Restoration
 from syncapp.side import SideName
 
 Deed, Reason, State = Hold.Deed, Hold.Reason, Hold.State
@@ -83,8 +83,8 @@ class Guard:
 
     work: Work
     verdicts: dict[tuple[int, SideName, Hold.Deed], Hold.Reason | None] = field(default_factory=dict)
-    here: Counter[tuple[int, SideName]] = field(default_factory=Counter)
-    """How many objects the batch would overwrite, by pairing and side."""
+    here: Sequence[tuple[Case, SideName]] = ()
+    """What the batch would overwrite."""
     _known: dict[int, Hold] = field(default_factory=dict)
     _lapsed: list[int] = field(default_factory=list)
     _new: list[tuple[Case, Hold]] = field(default_factory=list)
@@ -94,7 +94,7 @@ class Guard:
     def begin(self, batch: Sequence[Link]) -> None:
         """Know what is held of a batch."""
         self._known, self._lapsed, self._new = {}, [], []
-        self.here.clear()
+        self.here = ()
         if self.work.has_holds:
             self._known = {hold.link_id: hold for hold in Hold.objects.filter(link__in=batch)}
 
@@ -129,7 +129,7 @@ class Guard:
         return self._rule(case, on, Deed.CREATE, case.whole(on.other))
 
     def overwrite(self, case: Case, on: SideName, write: Write) -> Judgement:
-        """Whether the object on side ``on`` may be changed; ``here`` counts those of this batch.
+        """Whether the object on side ``on`` may be changed; ``here`` has all of this batch.
 
         Only one write of an item is held at a time. What was refused across is put back here.
         """
@@ -173,6 +173,8 @@ class Guard:
         reason = self._verdict(case, on, deed)
         if reason is None:
             return Judgement.GO
+        if case.key in self._wanted_back:
+            return Judgement.ASKED
         self._hold(case, on, reason, what, write)
         return Judgement.WAIT
 
@@ -230,6 +232,12 @@ class Guard:
         return self.work.clock.now() - _DAY
 
     @cached_property
+    def _wanted_back(self) -> frozenset[bytes]:
+        """The keys of what an admin has put back from history of late: it shall travel."""
+        done = Restoration.objects.filter(enrollment_id=self.work.enrollment_id, done_at__gte=self._since)
+        return frozenset(map(bytes, done.filter(state=Restoration.State.DONE).values_list("key", flat=True)))
+
+    @cached_property
     def _pending(self) -> int:
         """More than these can't be pending."""
         return self.work.dirty().count()
@@ -244,7 +252,12 @@ class Guard:
         return done + waiting.filter(state__in=(State.WAITING, State.LAPSED)).count()
 
     def _gone_through(self, pairing: Pairing, on: SideName, deed: Hold.Deed) -> bool:
-        return pairing.went_through(on, deed, self._since) + self.here[pairing.pk, on] > _limits(deed).number
+        done, limit = pairing.went_through(on, deed, self._since), _limits(deed).number
+        return done + len(self.here) > limit and done + self._number_here(pairing, on) > limit
+
+    def _number_here(self, pairing: Pairing, on: SideName) -> int:
+        keys = [case.key for case, name in self.here if name is on and case.pairing is pairing]
+        return sum(key not in self._wanted_back for key in keys)
 
     def _judge_deletions(self, pairing: Pairing, on: SideName) -> Hold.Reason | None:
         emptied = on.other
@@ -268,18 +281,19 @@ class Guard:
         return Reason.MANY if _limits(Deed.DELETE).exceeded(many, left + many) else None
 
     def _judge_overwrites(self, pairing: Pairing, on: SideName) -> Hold.Reason | None:
-        limits, known = _limits(Deed.UPDATE), self._lately(pairing, on, Deed.UPDATE) + self.here[pairing.pk, on]
+        limits = _limits(Deed.UPDATE)
+        known = self._lately(pairing, on, Deed.UPDATE) + self._number_here(pairing, on)
         both = Q(exchange_digest__isnull=False, nextcloud_digest__isnull=False)
         there = self.work.links().filter(both, pairing=pairing).count()
         if not limits.exceeded(known, there):
-            known += overwrites_ahead(self.work, pairing, on)
+            known += overwrites_ahead(self.work, pairing, on, but=self._wanted_back)
         return Reason.OVERWRITES if limits.exceeded(known, there) else None
 
     def _judge_creations(self, pairing: Pairing, on: SideName) -> Hold.Reason | None:
         limits, name = _limits(Deed.CREATE), on.other
         halves = Q(**{f"{on}_digest": None, f"{on}_missing": None, f"{name}_missing": None})
         here = self.work.links().filter(**{f"{name}_pairing": pairing, f"{name}_digest__isnull": False})
-        new = here.filter(halves, dirty__gt=0, hold=None, initial=False).count()
+        new = here.filter(halves, dirty__gt=0, hold=None, initial=False).exclude(key__in=self._wanted_back).count()
         many, there = new + self._lately(pairing, on, Deed.CREATE), here.exclude(halves).count()
         if there < limits.at_least:
             # Where next to nothing was, nothing can have been doubled: people do fill empty folders.

@@ -16,7 +16,7 @@ from syncapp.engine.delete import delete
 from syncapp.engine.guard import Guard, Judgement
 from syncapp.engine.keeping import bury
 from syncapp.engine.match import relink
-from syncapp.engine.overrule import overrule
+from syncapp.engine.overrule import overrule, stand_over
 from syncapp.engine.read import begin, next_batch, read
 from syncapp.engine.relocate import move, restore
 from syncapp.engine.resolve import Hits, attach, resolve, search
@@ -26,7 +26,7 @@ from syncapp.items.window import in_window
 from syncapp.models import Link, Pairing, Sent
 from syncapp.models.link import new_nonce, own_id
 from syncapp.models.pairing import digest
-from syncapp.side import Creation, SideName
+from syncapp.side import Creation, Object, SideName
 
 
 def process(work: Work) -> bool:
@@ -163,8 +163,7 @@ class _Batch:
 
     def _judge_merges(self) -> None:
         """Which of the writes to objects that are there may be done."""
-        pairs = [(case.pairing, name) for case, decision in self.merges for name in decision.writes]
-        self.guard.here.update((pairing.pk, name) for pairing, name in pairs if pairing is not None)
+        self.guard.here = [(case, name) for case, decision in self.merges for name in decision.writes]
         for case, decision in self.merges:
             self.guard.review(case, decision.writes)
             judgements = {name: self.guard.overwrite(case, name, write) for name, write in decision.writes.items()}
@@ -381,7 +380,7 @@ class _Batch:
         if hits.taken:
             uid = str(uuid.uuid4())
         elif hits.binned:
-            restore(self.work, name, case, hits.binned[-1].id, pairing_id)
+            self._unbin(name, case, hits.binned[-1].id, pairing_id)
             return None
         side, prints = self.work.side(name), self.work.prints(case.key)
         item, values = first_copy(case.objects[name.other].item, side.project, prints)
@@ -391,3 +390,11 @@ class _Batch:
         creation = Creation(own_id(case.key, nonce), uid, self.work.pairings[pairing_id].folder(name), item)
         steps = frozenset(path for each, path in paths.items() if each[0] in side.steps)
         return Creating(case, creation, nonce, pairing_id, target, case.hashes(name.other), steps)
+
+    def _unbin(self, name: SideName, case: Case, id: str, pairing_id: int) -> None:
+        """Take out of the bin what is then written over; without a base there is nothing in it to be merged."""
+        if case.side(name).base is None:
+            found = self.work.side(name).read([id]).get(id)
+            if isinstance(found, Object):
+                stand_over(case, name, found)
+        restore(self.work, name, case, id, pairing_id)

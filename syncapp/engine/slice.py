@@ -17,8 +17,9 @@ from syncapp.engine.lease import Lease
 from syncapp.engine.look import Looked
 from syncapp.engine.match import match
 from syncapp.engine.process import process
+from syncapp.engine.restoration import fulfil
 from syncapp.engine.work import Work
-from syncapp.models import Hold, Installation, Link, Pairing, Run
+from syncapp.models import Hold, Installation, Link, Pairing, Restoration, Run
 from syncapp.side import SidesOf
 
 
@@ -55,6 +56,11 @@ def run_slice(
     base_key = Installation.get().base_key
     result = SliceResult(counts=journal.counts)
     looked = looked or Looked()
+    wanted_back = set(
+        Restoration.objects.filter(enrollment_id=lease.enrollment_id, state=Restoration.State.WAITING).values_list(
+            "kind", flat=True
+        )
+    )
     pairings = list(Pairing.objects.filter(enrollment_id=lease.enrollment_id))
     for pair in sides:
         enabled = {each.pk: each for each in pairings if each.enabled and each.kind == pair.kind}
@@ -63,6 +69,7 @@ def run_slice(
             lease, journal, clock, until, pair.kind, pair, enabled, base_key, looked, at_once, disabled=disabled
         )
         if enabled:
+            result.more |= pair.kind in wanted_back and fulfil(work)
             result.more |= _sync(work, full)
     _sum_up(lease, journal, result)
     return result

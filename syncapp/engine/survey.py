@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import partial
 
 from syncapp.engine.case import Case
@@ -14,14 +15,15 @@ _MOST = 500
 """So many items are looked at; what lies beyond them is estimated."""
 
 
-def overwrites_ahead(work: Work, pairing: Pairing, on: SideName) -> int:
+def overwrites_ahead(work: Work, pairing: Pairing, on: SideName, but: Collection[bytes] = ()) -> int:
     """How many objects of one side the dirty links that had no turn yet would overwrite, about.
 
-    What was read is kept for the batches that will need it. Raises the sides' errors.
+    Links with the keys ``but`` do not count. What was read is kept for the batches that will need it. Raises the
+    sides' errors.
     """
     both = {f"{name}_digest__isnull": False for name in SideName} | {f"{name}_missing": None for name in SideName}
     waiting = work.dirty().filter(pairing=pairing, intent__isnull=True, **both).order_by("pk")
-    ahead = [pk for pk in waiting.values_list("pk", flat=True) if not work.rounds[pk]]
+    ahead = [pk for pk, key in waiting.values_list("pk", "key") if not work.rounds[pk] and bytes(key) not in but]
     looked, found = ahead[:_MOST], 0
     for at in range(0, len(looked), BATCH):
         found += _overwrites(work, list(Link.objects.filter(pk__in=looked[at : at + BATCH])), on)

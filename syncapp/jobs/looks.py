@@ -19,6 +19,7 @@ _STANDING = """
 SELECT pairing.*,
 EXISTS (SELECT 1 FROM syncapp_link WHERE enrollment_id = %s AND kind IN ({kinds}) AND dirty > 0)
 OR EXISTS (SELECT 1 FROM syncapp_run WHERE enrollment_id = %s AND finished_at IS NULL)
+OR EXISTS (SELECT 1 FROM syncapp_restoration WHERE enrollment_id = %s AND state = 'waiting')
 OR EXISTS (SELECT 1 FROM syncapp_problem WHERE enrollment_id = %s OR account_id = %s OR key IN (%s, %s))
 OR EXISTS (SELECT 1 FROM syncapp_serverrest WHERE server IN (%s, %s)) AS unsettled
 FROM syncapp_pairing pairing WHERE pairing.enrollment_id = %s
@@ -49,7 +50,7 @@ def standing(enrollment: Enrollment, account: ServiceAccount) -> Standing:
     person = enrollment.pk
     servers = (resting.NEXTCLOUD, account.endpoint)
     problems = (person, account.pk, *map(troubles.server_key, servers))
-    found = statements.read(Pairing, statement, (person, *kinds, person, *problems, *servers, person))
+    found = statements.read(Pairing, statement, (person, *kinds, person, person, *problems, *servers, person))
     clean = enrollment.attempts <= 1 and enrollment.token_refused_at is None and not account.failures
     return Standing(found, clean and not any(vars(each)["unsettled"] for each in found))
 

@@ -8,6 +8,7 @@ from syncapp.models.installation import Installation
 from syncapp.models.link import Link
 from syncapp.models.pairing import Pairing
 from syncapp.models.problem import Problem
+from syncapp.models.restoration import Restoration
 from syncapp.models.run import Run, RunLine
 from syncapp.models.sent import Sent
 from syncapp.models.server_rest import ServerRest
@@ -24,6 +25,7 @@ __all__ = [
     "Link",
     "Pairing",
     "Problem",
+    "Restoration",
     "Run",
     "RunLine",
     "Sent",
