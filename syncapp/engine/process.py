@@ -163,7 +163,7 @@ class _Batch:
 
     def _judge_merges(self) -> None:
         """Which of the writes to objects that are there may be done."""
-        self.guard.here = [(case, name) for case, decision in self.merges for name in decision.writes]
+        self.guard.expect(self.merges)
         for case, decision in self.merges:
             self.guard.review(case, decision.writes)
             judgements = {name: self.guard.overwrite(case, name, write) for name, write in decision.writes.items()}

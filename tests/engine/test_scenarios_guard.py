@@ -195,6 +195,21 @@ def test_a_wave_that_was_approved_does_not_count_against_the_next_edit(town: Tow
     assert Hold.objects.count() == 0
 
 
+@pytest.mark.parametrize("size", [100, 2])
+def test_what_is_approved_does_not_hold_up_what_comes_with_it(
+    town: Town, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    in_step(town, 20)
+    rewrite(town, EXCHANGE, names(*range(12)))
+    town.sync(wait=False)
+    decide(State.APPROVED)
+    monkeypatch.setattr("syncapp.engine.read.BATCH", size)
+    rewrite(town, EXCHANGE, names(15, 16))
+    town.sync(wait=False)
+    assert [each.location for each in town.events(NEXTCLOUD)].count("XXXX") == 14
+    assert Hold.objects.count() == 0
+
+
 def test_many_small_batches_are_one_wave(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     """All that is pending is looked at before the first is written, also what a later batch will bring."""
     in_step(town, 20)
