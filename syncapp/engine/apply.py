@@ -17,7 +17,7 @@ from syncapp.engine.answers import OF_ONE_ITEM, complete, not_written, of_more
 from syncapp.engine.case import Case
 from syncapp.engine.decide import Decision, Delta, Write, moved
 from syncapp.engine.guard import count_written
-from syncapp.engine.keeping import Kept, keep_history
+from syncapp.engine.keeping import Former, keep_history
 from syncapp.engine.resolve import check
 from syncapp.engine.work import Work, title_of
 from syncapp.items.fingerprint import Base
@@ -149,7 +149,7 @@ def _begin(work: Work, writes: Writes) -> None:
     name = writes.name
     for job in writes.updates:
         _begin_update(name, job)
-    keep_history(work, [_kept(name, job) for job in writes.updates])
+    keep_history(work, [_former(name, job) for job in writes.updates])
     insert(Sent, [_sent(work, name, job) for job in writes.creates])
     for create in writes.creates:
         create.case.intent = intents.Create(name, create.nonce, create.creation.uid)
@@ -164,11 +164,11 @@ def _begin_update(name: SideName, job: Updating) -> None:
     case.intent = intents.Change(name, write.target, write.source, write.before)
 
 
-def _kept(name: SideName, job: Updating) -> Kept:
+def _former(name: SideName, job: Updating) -> Former:
     conflicts = job.decision.conflicts & job.write.changed
     winner = job.decision.winner if conflicts else None
     reason = History.Reason.OVERWRITTEN
-    return Kept(job.case.key, name, job.case.objects[name], reason, job.write.changed, conflicts, winner)
+    return Former(job.case.key, name, job.case.objects[name], reason, job.write.changed, conflicts, winner)
 
 
 def _sent(work: Work, name: SideName, job: Creating) -> Row:

@@ -8,7 +8,7 @@ from syncapp.engine import intents
 from syncapp.engine.answers import not_written, of_more
 from syncapp.engine.case import Case
 from syncapp.engine.guard import count_written
-from syncapp.engine.keeping import Kept, bury, keep_history
+from syncapp.engine.keeping import Former, bury, keep_history
 from syncapp.engine.resolve import end_deletion, search
 from syncapp.engine.work import Work
 from syncapp.models import History, Hold, Link
@@ -23,7 +23,7 @@ def delete(work: Work, name: SideName, cases: Sequence[Case]) -> None:
     with work.commit():
         for case in cases:
             case.intent = intents.Delete(name, wholes[case.link.pk])
-        keep_history(work, [Kept(case.key, name, case.objects[name], History.Reason.DELETED) for case in cases])
+        keep_history(work, [Former(case.key, name, case.objects[name], History.Reason.DELETED) for case in cases])
         Link.objects.put([case.link for case in cases])
     side = work.side(name)
     work.before_write(name, len(cases))
@@ -40,7 +40,7 @@ def delete(work: Work, name: SideName, cases: Sequence[Case]) -> None:
                 Link.objects.put([case.link])
     with work.commit():
         count_written(work, name, Hold.Deed.DELETE, gone)
-        bury(work, [case.link for case in gone], deleted_on=name)
+        bury(work, [case.link for case in gone])
         for case in gone:
             work.journal.note("deleted", case.link, name, count="deleted")
     if (error := of_more(results)) is not None:

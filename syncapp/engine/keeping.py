@@ -14,7 +14,7 @@ from syncapp.side import Object, SideName
 
 
 @dataclass(frozen=True)
-class Kept:
+class Former:
     """A native object that is about to be overwritten or deleted, and why.
 
     ``key`` is that of its link. ``overwritten`` are the elements that change, ``conflicts`` those of them that both
@@ -34,7 +34,7 @@ _RENEWED = ("reason", "fields", "conflicts", "winner", "run_id", "at")
 """What is said anew of an object that is in history already: it is kept from its last overwriting on."""
 
 
-def keep_history(work: Work, objects: Iterable[Kept]) -> None:
+def keep_history(work: Work, objects: Iterable[Former]) -> None:
     """Store native objects as they are now, each once however often it is tried (rule 15). In a transaction.
 
     With HISTORY_DAYS=0 nothing is stored of them; but what lay changed in a bin leaves a mark, by which it is known
@@ -50,22 +50,22 @@ def keep_history(work: Work, objects: Iterable[Kept]) -> None:
     )
 
 
-def _row(work: Work, kept: Kept, fingerprint: bytes) -> History:
-    keeps, found = bool(settings.HISTORY_DAYS), kept.object
+def _row(work: Work, former: Former, fingerprint: bytes) -> History:
+    keeps, found = bool(settings.HISTORY_DAYS), former.object
     return History(
         enrollment_id=work.enrollment_id,
-        pairing=work.pairing_of(kept.name, found.folder),
-        key=kept.key,
+        pairing=work.pairing_of(former.name, found.folder),
+        key=former.key,
         kind=work.kind,
-        side=kept.name,
+        side=former.name,
         uid=found.uid if keeps else "",
-        reason=kept.reason,
+        reason=former.reason,
         fingerprint=fingerprint,
-        content=History.sealed(work.side(kept.name).pack(found.source)) if keeps else b"",
+        content=History.sealed(work.side(former.name).pack(found.source)) if keeps else b"",
         label=label_of(found.item) if keeps else "",
-        fields=_names(kept.overwritten),
-        conflicts=_names(kept.conflicts),
-        winner=kept.winner or "",
+        fields=_names(former.overwritten),
+        conflicts=_names(former.conflicts),
+        winner=former.winner or "",
         run_id=work.journal.run.pk,
         at=work.journal.at,
     )
@@ -75,11 +75,8 @@ def _names(elements: Iterable[Element]) -> str:
     return " ".join(sorted({path[0] for path in elements}))
 
 
-def bury(work: Work, links: Sequence[Link], deleted_on: SideName | None = None) -> None:
-    """End links; a tomb stays of each that was complete. In a transaction.
-
-    ``deleted_on`` is the side on which we deleted the object; the guard counts these.
-    """
+def bury(work: Work, links: Sequence[Link]) -> None:
+    """End links; a tomb stays of each that was complete. In a transaction."""
     tombs = [
         Tomb(
             enrollment_id=link.enrollment_id,
@@ -88,7 +85,6 @@ def bury(work: Work, links: Sequence[Link], deleted_on: SideName | None = None) 
             key=link.key,
             exchange_digest=link.exchange_digest,
             nextcloud_digest=link.nextcloud_digest,
-            deleted_on=deleted_on or "",
             at=work.journal.at,
         )
         for link in links

@@ -18,7 +18,7 @@ from django.db.models import F, QuerySet
 from syncapp import crypto
 from syncapp.engine.answers import DECIDE_AGAIN, OF_ONE_ITEM, complete, of_more
 from syncapp.engine.decide import first_copy
-from syncapp.engine.keeping import Kept, keep_history
+from syncapp.engine.keeping import Former, keep_history
 from syncapp.engine.wishes import Next, Search, Wish, fail, note_done, note_failed, revive
 from syncapp.engine.work import BATCH, Work
 from syncapp.items.elements import elements, with_elements
@@ -124,7 +124,7 @@ class _Putting:
             return
         jobs = [(wish, wish.found) for wish in wishes if wish.found is not None]
         with self.work.commit():
-            keep_history(self.work, [self._kept(wish, found) for wish, found in jobs])
+            keep_history(self.work, [self._former(wish, found) for wish, found in jobs])
             for wish, found in jobs:
                 wish.row.revision = found.revision
                 wish.row.save(update_fields=["revision"])
@@ -139,8 +139,8 @@ class _Putting:
                 self._take(wish, result, "put-back")
         self._raise(results)
 
-    def _kept(self, wish: Wish, found: Object) -> Kept:
-        return Kept(wish.link_key, self.name, found, History.Reason.RESTORED, wish.changed)
+    def _former(self, wish: Wish, found: Object) -> Former:
+        return Former(wish.link_key, self.name, found, History.Reason.RESTORED, wish.changed)
 
     def _take(self, wish: Wish, result: WriteResult, code: str) -> None:
         """What an answer means for a wish. In a transaction. What is uncertain is found out the next time."""

@@ -101,7 +101,7 @@ def patch(data: bytes, contact: Contact, changed: Collection[Element], now: date
     return writer.finished(now)
 
 
-def again(data: bytes, uid: str, now: datetime) -> content_lines.Text:
+def again(data: bytes, uid: str, now: datetime) -> Text:
     """A former card as it was, to be stored once more with a UID that it may not have had.
 
     Raises Unreadable for one that could not have been read.

@@ -125,7 +125,7 @@ def patch(data: bytes, event: Event, changed: Collection[Element], now: datetime
     return writer.finished()
 
 
-def again(data: bytes, uid: str, now: datetime) -> content_lines.Text:
+def again(data: bytes, uid: str, now: datetime) -> Text:
     """A former object as it was, to be stored once more with a UID that it may not have had.
 
     Raises Unreadable for one that could not have been read.
