@@ -52,7 +52,7 @@ class Guard:
     suspicion: Suspicion = field(init=False)
     _known: dict[int, Hold] = field(default_factory=dict)
     _lapsed: list[int] = field(default_factory=list)
-    _new: list[tuple[Case, Hold]] = field(default_factory=list)
+    _new: dict[int, tuple[Case, Hold]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.suspicion = Suspicion(self.work)
@@ -61,7 +61,7 @@ class Guard:
 
     def begin(self, batch: Sequence[Link]) -> None:
         """Know what is held of a batch."""
-        self._known, self._lapsed, self._new = {}, [], []
+        self._known, self._lapsed, self._new = {}, [], {}
         if self.work.has_holds:
             self._known = {hold.link_id: hold for hold in Hold.objects.filter(link__in=batch)}
 
@@ -81,11 +81,13 @@ class Guard:
     def store(self) -> None:
         """Store new holds and forget those that lapsed. In a transaction."""
         Hold.objects.filter(pk__in=self._lapsed).delete()
-        Hold.objects.bulk_create([hold for _, hold in self._new])
-        for case, hold in self._new:
+        # Others of the batch may have turned out to be part of another link.
+        new = [each for pk, each in self._new.items() if pk not in self.work.swallowed]
+        Hold.objects.bulk_create([hold for _, hold in new])
+        for case, hold in new:
             self.work.journal.note("held", case.link, SideName(hold.side), note=hold.reason, count="held")
-        self.work.has_holds = self.work.has_holds or bool(self._new)
-        self._lapsed, self._new = [], []
+        self.work.has_holds = self.work.has_holds or bool(new)
+        self._lapsed, self._new = [], {}
 
     def lapse(self, case: Case) -> None:
         """What is held of this item is not wanted any more."""
@@ -176,7 +178,8 @@ class Guard:
             fields=" ".join(sorted({path[0] for path in write.changed})) if write else "",
             at=self.work.journal.at,
         )
-        self._new.append((case, hold))
+        # An item that both sides shall be told about waits for one decision after the other.
+        self._new.setdefault(case.link.pk, (case, hold))
 
 
 def count_written(work: Work, name: SideName, deed: Hold.Deed, cases: Iterable[Case]) -> None:

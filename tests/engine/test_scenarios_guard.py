@@ -651,3 +651,19 @@ def test_overwrites_that_nobody_decides_leave_both_sides_as_they_are(town: Town,
     decide(State.REFUSED, State.LAPSED)
     town.settle()
     assert sorted(each.location for each in town.events(here)) == [""] * 19 + ["XXXX"]
+
+
+def test_an_item_changed_on_both_sides_waits_for_one_decision_after_the_other(town: Town, settings: Settings) -> None:
+    in_step(town, 1)
+    settings.GUARD_OVERWRITES = 0
+    town.outlook.edit(town.only(EXCHANGE).id, titled("Haushalt"))
+    town.phone.edit(town.only(NEXTCLOUD).id, placed("Raum 1"))
+    town.sync()
+    first = Hold.objects.get().side
+    decide(State.APPROVED)
+    town.sync()
+    assert (Hold.objects.get().side, Hold.objects.get().state) == (SideName(first).other, State.WAITING)
+    decide(State.APPROVED)
+    town.settle()
+    assert town.both() == ["Haushalt"]
+    assert locations(town, EXCHANGE) == {"Raum 1"}
