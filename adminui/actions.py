@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import logging
 
-from django.db import transaction
 from django.db.models import Q
 
+from syncapp.jobs import holds
 from syncapp.models import Enrollment, Hold
 
 logger = logging.getLogger(__name__)
@@ -34,20 +34,10 @@ def sync_now(enrollment_id: int, now: dt.datetime) -> bool:
     return active.exists()
 
 
-@transaction.atomic
 def decide(enrollment_id: int, seen: Q, approves: bool, now: dt.datetime, actor_id: int) -> int:
-    """Approve or refuse the held deletions that ``seen`` selects. How many still waited."""
-    # Workers lock the enrollment before anything of it: in another order the two could wait for each other for ever.
-    Enrollment.objects.select_for_update().filter(pk=enrollment_id).first()
-    holds = Hold.objects.select_for_update().filter(seen, enrollment=enrollment_id, state=Hold.State.WAITING)
-    decided = list(holds)
-    for hold in decided:
-        if approves:
-            hold.approve()
-        else:
-            hold.refuse()
+    """Approve or refuse the held writes that ``seen`` selects. How many still waited."""
+    decided = holds.decide(enrollment_id, seen & Q(state=Hold.State.WAITING), approves, now)
     if decided:
-        sync_now(enrollment_id, now)
         word = "approved" if approves else "refused"
-        logger.info("enrollment %s: %s deletions %s by admin %s", enrollment_id, len(decided), word, actor_id)
-    return len(decided)
+        logger.info("enrollment %s: %s held writes %s by admin %s", enrollment_id, decided, word, actor_id)
+    return decided

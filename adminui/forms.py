@@ -36,7 +36,7 @@ class ApproveForm(forms.Form):
 
 
 class HeldForm(forms.Form):
-    """The decision about one group of held deletions, up to the newest that the admin saw."""
+    """The decision about one group of held writes, up to the newest that the admin saw."""
 
     kind = forms.ChoiceField(choices=[(kind.value, kind.value) for kind in Kind])
     side = forms.ChoiceField(choices=[(side.value, side.value) for side in SideName])
@@ -50,5 +50,5 @@ class HeldForm(forms.Form):
         return Q(pairing__kind=data["kind"], side=data["side"], reason=data["reason"], pk__lte=data["newest"])
 
     def approves(self) -> bool:
-        """Whether the deletions shall happen."""
+        """Whether they shall happen."""
         return bool(self.cleaned_data["decision"] == "delete")

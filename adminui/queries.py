@@ -148,12 +148,12 @@ def _read_totals() -> Totals:
     return Totals(ItemCount(**items), moved or 0)
 
 
-# Held deletions --------------------------------------------------------------------------------------------------
+# Held writes -----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class HeldGroup:
-    """Deletions of an enrollment that wait for one decision. ``newest`` bounds what the admin has seen."""
+    """Writes of an enrollment that wait for one decision. ``newest`` bounds what the admin has seen."""
 
     kind: str
     side: str
@@ -163,8 +163,13 @@ class HeldGroup:
 
     @property
     def other_side(self) -> str:
-        """Where the items are gone already."""
+        """Where the items are gone, new or changed already."""
         return SideName(self.side).other.value
+
+    @property
+    def deed(self) -> str:
+        """What would be done on ``side``."""
+        return Hold.DEEDS[Hold.Reason(self.reason)].value
 
 
 def held_groups(enrollment: Enrollment) -> list[HeldGroup]:

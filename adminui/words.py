@@ -104,6 +104,10 @@ HOLD_REASONS: dict[str, Text] = {
     Hold.Reason.MANY: _("so many at once look like a mistake"),
     Hold.Reason.EMPTY: _("the whole folder turned empty"),
     Hold.Reason.RETURNED: _("several items came back that had been deleted"),
+    Hold.Reason.FOLDER: _("the whole folder has vanished"),
+    Hold.Reason.OVERWRITES: _("so many changes at once look like a mistake"),
+    Hold.Reason.CREATIONS: _("so many new items at once look like a mistake"),
+    Hold.Reason.EPOCH: _("another server, or another mailbox, answers than before"),
 }
 
 SIDES: dict[str, Text] = {"exchange": "Exchange", "nextcloud": "Nextcloud"}

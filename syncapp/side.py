@@ -123,21 +123,30 @@ class Written:
 
 @dataclass(frozen=True)
 class Creation:
-    """A new object to be written: our own id for it, the UID it shall have, the folder and the item."""
+    """A new object to be written: our own id for it, the UID it shall have, the folder and the item.
+
+    ``native`` is what ``Side.pack`` made of an object of this side that was ``item``: where the side keeps more of an
+    object than an item says, the new one has that, too.
+    """
 
     own_id: str
     uid: str
     folder: str
     item: Item
+    native: bytes = b""
 
 
 @dataclass(frozen=True)
 class Update:
-    """A change to a stored object: as it was last read, as it shall be, and the elements in which the two differ."""
+    """A change to a stored object: as it was last read, as it shall be, and the elements in which the two differ.
+
+    With ``native`` (see ``Creation``) the object becomes that earlier version again, what no item says included.
+    """
 
     object: Object
     item: Item
     changed: frozenset[Element]
+    native: bytes = b""
 
 
 @dataclass(frozen=True)

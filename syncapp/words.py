@@ -135,13 +135,26 @@ def _deleted(line: Line) -> str:
 
 
 def _held(line: Line) -> str:
+    deletion, change = _("Its deletion in %(side)s waits"), _("Its change in %(side)s waits")
+    creation = _("Its creation in %(side)s waits")
     reasons = {
-        "many": _("so many at once look like a mistake"),
-        "empty": _("everything is gone from the folder across"),
-        "returned": _("several items came back that had been deleted"),
+        "many": (deletion, _("so many at once look like a mistake")),
+        "empty": (deletion, _("everything is gone from the folder across")),
+        "returned": (deletion, _("several items came back that had been deleted")),
+        "folder": (deletion, _("the folder across has vanished")),
+        "overwrites": (change, _("so many changes at once look like a mistake")),
+        "creations": (creation, _("so many new items at once look like a mistake")),
+        "epoch": (creation, _("another store answers than before")),
     }
-    values = {"side": side_name(line.side), "why": reasons.get(line.note, line.note)}
-    return _("Its deletion in %(side)s waits for a decision: %(why)s.") % values
+    what, why = reasons.get(line.note, (_("What is to be done in %(side)s waits"), line.note))
+    return _("%(what)s for a decision: %(why)s.") % {"what": what % {"side": side_name(line.side)}, "why": why}
+
+
+def _not_put_back(line: Line) -> str:
+    if not line.note:
+        return _("An earlier version could not be put back in %(side)s.") % {"side": side_name(line.side)}
+    values = {"side": side_name(line.side), "why": line.note}
+    return _("An earlier version could not be put back in %(side)s: %(why)s") % values
 
 
 def _failed(line: Line) -> str:
@@ -183,8 +196,11 @@ _SENTENCES: Mapping[str, Callable[[Line], str]] = {
     "folder-missing": _plain(gettext_noop("The folder in %(side)s is missing.")),
     "held": _held,
     "late-copy-removed": _plain(gettext_noop("A late copy of ours was removed from %(side)s.")),
+    "made-again": _plain(gettext_noop("Created again in %(side)s as history had it.")),
     "moved": _plain(gettext_noop("Moved to another folder in %(side)s.")),
     "nothing-paired": _plain(gettext_noop("No folder could be paired.")),
+    "not-put-back": _not_put_back,
+    "put-back": _plain(gettext_noop("Given back an earlier version from history in %(side)s.")),
     "relinked": _plain(gettext_noop("Found again in %(side)s under another address.")),
     "repaired": _plain(gettext_noop("Found by a full comparison: %(side)s had not told that this had changed.")),
     "restored": _restored,
@@ -209,9 +225,11 @@ _ACTIONS: Mapping[str, str] = {
     "created": gettext_noop("create in %(side)s"),
     "deleted": gettext_noop("delete in %(side)s"),
     "failed": gettext_noop("fail in %(side)s"),
-    "held": gettext_noop("hold the deletion in %(side)s for a decision"),
+    "held": gettext_noop("hold what is to be done in %(side)s for a decision"),
     "late-copy-removed": gettext_noop("remove a late copy of ours from %(side)s"),
+    "made-again": gettext_noop("create again in %(side)s as history had it"),
     "moved": gettext_noop("move to another folder in %(side)s"),
+    "put-back": gettext_noop("give back an earlier version in %(side)s"),
     "restored": gettext_noop("restore from the bin in %(side)s"),
     "updated": gettext_noop("update in %(side)s"),
 }

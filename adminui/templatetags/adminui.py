@@ -182,7 +182,7 @@ def side_words(side: str) -> words.Text:
 
 @register.filter
 def hold_words(reason: str) -> words.Text:
-    """Why a deletion was held."""
+    """Why something was held."""
     return words.HOLD_REASONS.get(reason, reason)
 
 

@@ -79,7 +79,7 @@ def sync_now(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @admins_only
 def decide(request: HttpRequest, pk: int) -> HttpResponse:
-    """Let held deletions happen, or put the items back."""
+    """Let what is held happen, or undo it."""
     enrollment = get_object_or_404(Enrollment, pk=pk)
     form = HeldForm(request.POST)
     decided = 0
@@ -96,5 +96,5 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
             % decided,
         )
     else:
-        messages.error(request, _("Nothing was decided: these deletions do not wait any more. Please look again."))
+        messages.error(request, _("Nothing was decided: these items do not wait any more. Please look again."))
     return redirect("adminui:user", pk=enrollment.pk)

@@ -138,7 +138,8 @@ class MemorySide:
     def _create(self, creation: Creation, call: Call) -> Written:
         self._ask(creation.item, creation.uid)
         item, steps = self._apart(self.server.held(self.project(creation.item)))
-        stored = self.server.insert(Stored("", creation.folder, "", item, creation.uid, creation.own_id))
+        new = Stored("", creation.folder, "", item, creation.uid, creation.own_id, extra=self._extra(creation.native))
+        stored = self.server.insert(new)
         written = self._finish(stored, creation.item, steps, call)
         # Nextcloud's ETag tells that an object was stored as it was sent (docs/server-behaviour.md#section-3-2).
         proven = self.name is SideName.NEXTCLOUD and written.revision and stored.item == self.project(creation.item)
@@ -151,8 +152,13 @@ class MemorySide:
         changed = [path for path in update.changed if self.name is SideName.NEXTCLOUD or path[0] not in _READ_ONLY]
         steps = frozenset(path for path in changed if path[0] in self.steps)
         item = with_elements(source.item, update.item, changed)
-        stored = self.server.overwrite(stored, with_elements(item, source.item, steps))
+        changes = {"extra": self._extra(update.native)} if update.native else {}
+        stored = self.server.overwrite(stored, with_elements(item, source.item, steps), **changes)
         return self._finish(stored, update.item, steps, call)
+
+    def _extra(self, native: bytes) -> str:
+        """What an earlier version held beyond its item; Exchange is asked for no more than the item says."""
+        return _unpacked(native)[1] if native and self.name is SideName.NEXTCLOUD else ""
 
     def _delete(self, deletion: Deletion, _call: Call) -> Written:
         stored = self._alive(deletion.id)
@@ -253,15 +259,11 @@ class MemorySide:
     def pack(self, source: Any) -> bytes:
         """See ``Side.pack``."""
         assert isinstance(source, Stored)
-        return pickle.dumps(_picklable(source))
+        return pickle.dumps((_picklable(source), source.extra))
 
     def unpack(self, packed: bytes) -> Item:
         """See ``Side.unpack``."""
-        try:
-            item: Item = pickle.loads(packed)
-        except (pickle.UnpicklingError, EOFError, AttributeError, KeyError, IndexError) as error:
-            raise Unreadable("this was never packed") from error
-        return item
+        return _unpacked(packed)[0]
 
     def close(self) -> None:
         """See ``Side.close``."""
@@ -293,6 +295,14 @@ def _object(stored: Stored) -> Object:
         in_bin=stored.in_bin,
         source=stored,
     )
+
+
+def _unpacked(packed: bytes) -> tuple[Item, str]:
+    try:
+        item, extra = pickle.loads(packed)
+    except (pickle.UnpicklingError, EOFError, AttributeError, KeyError, IndexError) as error:
+        raise Unreadable("this was never packed") from error
+    return item, extra
 
 
 def _picklable(stored: Stored) -> Item:

@@ -10,11 +10,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from django.db.models import Q
+
 from syncapp.engine import intents
 from syncapp.engine.answers import OF_ONE_ITEM, complete, not_written, of_more
 from syncapp.engine.case import Case
 from syncapp.engine.decide import Decision, Delta, Write, moved
-from syncapp.engine.keeping import keep_history
+from syncapp.engine.guard import count_written
+from syncapp.engine.keeping import Former, keep_history
 from syncapp.engine.resolve import check
 from syncapp.engine.work import Work, title_of
 from syncapp.items.fingerprint import Base
@@ -23,13 +26,18 @@ from syncapp.models.rows import Row, insert
 from syncapp.side import AlreadyThere, Creation, Object, Side, SideError, SideName, Update, WriteResult, Written
 
 
-def settle(work: Work, cases: Sequence[Case]) -> None:
-    """Store cases of which nothing more is to be done; newer dirt stays (rule 20)."""
+def settle(work: Work, clean: Sequence[Case], held: Sequence[Case] = ()) -> None:
+    """Store cases of which nothing more is to be done; newer dirt stays (rule 20).
+
+    Of those that are ``held`` it stays open who wins.
+    """
+    cases = [*clean, *held]
     if not cases:
         return
     with work.commit():
         for case in cases:
             case.worked()
+        for case in clean:
             case.link.prefer = ""
         work.journal.well(case.link for case in cases)
         Link.objects.put([case.link for case in cases])
@@ -141,7 +149,8 @@ def write(work: Work, sides: Sequence[Writes]) -> None:
 def _begin(work: Work, writes: Writes) -> None:
     name = writes.name
     for job in writes.updates:
-        _begin_update(work, name, job)
+        _begin_update(name, job)
+    keep_history(work, [_former(name, job) for job in writes.updates])
     insert(Sent, [_sent(work, name, job) for job in writes.creates])
     for create in writes.creates:
         create.case.intent = intents.Create(name, create.nonce, create.creation.uid)
@@ -149,12 +158,18 @@ def _begin(work: Work, writes: Writes) -> None:
     Link.objects.put([case.link for case in writes.cases])
 
 
-def _begin_update(work: Work, name: SideName, job: Updating) -> None:
+def _begin_update(name: SideName, job: Updating) -> None:
     case, write = job.case, job.write
     for each in SideName:
         case.take(each, job.decision.bases[each])
     case.intent = intents.Change(name, write.target, write.source, write.before)
-    keep_history(work, case.key, name, [case.objects[name]], History.Reason.OVERWRITTEN, job.decision.lost_on(name))
+
+
+def _former(name: SideName, job: Updating) -> Former:
+    lost = job.decision.lost_on(name)
+    winner = name.other if lost else None
+    reason = History.Reason.OVERWRITTEN
+    return Former(job.case.key, name, job.case.objects[name], reason, job.write.changed, lost, winner)
 
 
 def _sent(work: Work, name: SideName, job: Creating) -> Row:
@@ -191,6 +206,7 @@ class _Answers:
         """Commit what is known: after an error, the intents of what may have been done stay."""
         for job, result in zip(self.writes.updates, self.writes.updated or (), strict=self.writes.updated is not None):
             self._take_update(job, result)
+        self._count()
         if self.writes.created is not None:
             self._take_creates(self.writes.created)
         elif not self.writes.creates_begun:
@@ -212,8 +228,21 @@ class _Answers:
         if complete(result) and set(job.decision.writes) == {self.name}:
             self.final.add(job.case.link.pk)
 
+    def _count(self) -> None:
+        """The guard counts what was overwritten; what an admin decided about it is done."""
+        done = [
+            job.case
+            for job, result in zip(self.writes.updates, self.writes.updated or (), strict=False)
+            if isinstance(result, Written)
+        ]
+        count_written(self.work, self.name, Hold.Deed.UPDATE, done)
+        if self.work.has_holds:
+            decided = Q(side=self.name) | Q(side=self.name.other, state=Hold.State.REFUSED)
+            Hold.objects.filter(decided, link__in=[case.link.pk for case in done]).delete()
+
     def _take_creates(self, results: Sequence[WriteResult]) -> None:
         linked: list[Creating] = []
+        new = {job.case.link.pk for job in self.writes.creates if not job.case.side(self.name).known}
         for job, result in zip(self.writes.creates, results, strict=True):
             if isinstance(result, Written):
                 _created(self.work, self.name, job, result)
@@ -227,6 +256,7 @@ class _Answers:
             else:
                 not_written(self.work, self.name, job.case, result)
         self.made = {job.case.link.pk for job in linked}
+        count_written(self.work, self.name, Hold.Deed.CREATE, [job.case for job in linked if job.case.link.pk in new])
         keys, nonces = [job.case.key for job in linked], [job.nonce for job in linked]
         Sent.objects.filter(key__in=keys, nonce__in=nonces).update(linked=True)
         if self.work.has_holds:

@@ -24,12 +24,14 @@ class Ruling(NamedTuple):
 class Case:
     """A link, the dirt counter that was read with it (rule 20), and its living objects by side.
 
-    ``again`` is a code for why an object that had been there is put back (syncapp/words.py).
+    ``asked``: an admin wants what is about to be written. ``again`` is a code for why an object that had been there is
+    put back (syncapp/words.py).
     """
 
     work: Work
     link: Link
     objects: dict[SideName, Object] = field(default_factory=dict)
+    asked: bool = False
     dirty: int = field(init=False)
     again: str = ""
     _hashed: dict[SideName, tuple[Object, dict[bytes, bytes]]] = field(default_factory=dict)

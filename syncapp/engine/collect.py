@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any, NamedTuple, TypeVar
 
 from django.db.models import BinaryField, F, Q, QuerySet
@@ -26,8 +27,8 @@ from syncapp.side import Change, Changes, Gone, Look, Object, Side, SideName, To
 
 T = TypeVar("T")
 
-_MISSING = "folder-missing"
-
+STAYS_AWAY = timedelta(hours=24)
+"""How long a folder may be missing before what was in it is held as deleted."""
 _CHUNK = 500
 """Ids per query and per confirming read."""
 
@@ -39,13 +40,12 @@ def collect(work: Work, *, full: bool = False) -> None:
     """
     work.begin_pass()
     work.broken.clear()
-    missed = Problem.objects.filter(enrollment_id=work.enrollment_id, code=_MISSING).values_list("key", flat=True)
-    known = frozenset(missed)
+    work.vanished.clear()
     for name in SideName:
         side = work.side(name)
         seen = work.looked.take(work.kind, side, [each.folder(name) for each in work.pairings.values()])
         _check_epoch(work, name, seen.epoch)
-        _collect_side(work, side, seen.looks, full, known)
+        _collect_side(work, side, seen.looks, full)
     if not work.broken:
         work.complete = work.passes
 
@@ -67,6 +67,7 @@ def _check_epoch(work: Work, name: SideName, epoch: str) -> None:
         with work.commit():
             if known:
                 distrust(work, pairing, name)
+                pairing.put(new_epoch=True)
             pairing.put(name, epoch=epoch)
 
 
@@ -89,38 +90,67 @@ def distrust(work: Work, pairing: Pairing, name: SideName) -> None:
 # One side ------------------------------------------------------------------------------------------------------------
 
 
-def _collect_side(work: Work, side: Side, looks: Mapping[str, Look], full: bool, missed: Collection[str]) -> None:
+def _collect_side(work: Work, side: Side, looks: Mapping[str, Look], full: bool) -> None:
     name = side.name
     for pairing in work.pairings.values():
         look = looks.get(pairing.folder(name))
+        away = pairing.vanished_at(name) is not None
         try:
             if look is None:
                 raise Gone("The folder does not exist any more.")
-            if full or not unmoved(pairing, name, look):
-                _Folder(work, side, pairing, full).collect(look.token or "")
+            if full or away or not unmoved(pairing, name, look):
+                # What was noted as gone with a folder is there again only if a listing says so.
+                _Folder(work, side, pairing, full or away).collect(look.token or "")
         except Gone:
-            _report_missing(work, pairing, name)
+            _note_vanished(work, pairing, name)
             continue
-        if _missing_key(pairing, name) in missed and Problem.objects.clear(_missing_key(pairing, name)):
-            work.journal.note("folder-back", side=name)
+        if away:
+            _note_back(work, pairing, name)
 
 
-def _missing_key(pairing: Pairing, name: SideName) -> str:
-    return f"pairing:{pairing.pk}:{name}:missing"
+# Folders that are not there ------------------------------------------------------------------------------------------
 
 
-def _report_missing(work: Work, pairing: Pairing, name: SideName) -> None:
-    work.broken.add(pairing.pk)
+def _note_vanished(work: Work, pairing: Pairing, name: SideName) -> None:
+    """The folder is not there: nothing of it counts as deleted. Once it stays away, an admin may say that it is.
+
+    For the rest it counts then as looked at, so that it stands in the way of no other folder.
+    """
     with work.commit():
+        since = pairing.vanished_at(name)
+        if since is None:
+            since = work.journal.at
+            pairing.put(name, vanished_at=since)
+            work.journal.note("folder-missing", side=name)
         Problem.objects.report(
             _missing_key(pairing, name),
             level=Problem.Level.ENROLLMENT,
-            code=_MISSING,
+            code="folder-missing",
             text=f"A folder that is to be kept the same does not exist in {name.title()}.",
             remedy="Create the folder again, or choose another one for this person.",
             enrollment=work.enrollment_id,
         )
-        work.journal.note("folder-missing", side=name)
+        if work.journal.at < since + STAYS_AWAY or pairing.vanished_at(name.other) is not None:
+            work.broken.add(pairing.pk)
+            return
+        work.vanished[pairing.pk] = name
+        gone = work.links().filter(**{f"{name}_pairing": pairing, f"{name}_missing": None})
+        noted = {f"{name}_missing": work.passes, f"{name}_lost": pairing.distrusted(name)}
+        gone.update(dirty=F("dirty") + 1, **Link.ANEW, **noted)
+
+
+def _note_back(work: Work, pairing: Pairing, name: SideName) -> None:
+    """The folder is there again, with or without what was in it: what is held of it is decided anew."""
+    with work.commit():
+        pairing.put(name, vanished_at=None)
+        Problem.objects.clear(_missing_key(pairing, name))
+        work.journal.note("folder-back", side=name)
+        still = work.links().filter(**{f"{name}_pairing": pairing, f"{name}_missing__isnull": False})
+        still.update(dirty=F("dirty") + 1, **Link.ANEW)
+
+
+def _missing_key(pairing: Pairing, name: SideName) -> str:
+    return f"pairing:{pairing.pk}:{name}:missing"
 
 
 class _Known(NamedTuple):
@@ -160,7 +190,8 @@ class _Folder:
         """What was told since the token, and everything if there is none, it is lost, or all is to be compared."""
         token = self._pages(self.pairing.token(self.name), look)
         if self.full and self.listed is None:
-            self.compared = token
+            # What was noted as gone with a folder that is back is no news that a server kept to itself.
+            self.compared = token if self.pairing.vanished_at(self.name) is None else ""
             token = self._pages("", look)
         if self.listed is not None:
             self._end_listing(token, look)
@@ -208,6 +239,8 @@ class _Folder:
                 distrust(self.work, self.pairing, self.name)
             self._mark(alive)
             self._note_absent(absent)
+            if self.pairing.new_epoch and self.pairing.distrusted(self.name):
+                self._let_go(absent)
             if self.full:
                 self._renew_bases(known)
                 # An edited occurrence may leave the revision of its series as it was.
@@ -337,6 +370,17 @@ class _Folder:
             gone.filter(**{f"{self.name}_missing": None}).update(**noted)
             gone.update(dirty=F("dirty") + 1, **Link.ANEW)
             note_created_and_gone(self.work, self.name, [id for id in chunk if id not in known])
+
+    def _let_go(self, ids: Sequence[str]) -> None:
+        """Another store knows nothing of the ids of the former one: what it holds is adopted as on first contact."""
+        for chunk in _chunks(ids):
+            there = Q(**{f"{self.name.other}_digest__isnull": False, f"{self.name.other}_missing": None})
+            digests = [digest(id) for id in chunk]
+            links = self.work.links().filter(there, intent__isnull=True, **{f"{self.name}_digest__in": digests})
+            released = list(links)
+            for link in released:
+                link.let_go(self.name)
+            Link.objects.put(released)
 
     def _known(self, ids: Sequence[str]) -> dict[str, _Known]:
         """By id: no more of each link than is asked for here, because a listing asks for all of them."""

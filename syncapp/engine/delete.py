@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from syncapp.engine import intents
 from syncapp.engine.answers import not_written, of_more
 from syncapp.engine.case import Case
-from syncapp.engine.keeping import bury, keep_history
+from syncapp.engine.guard import count_written
+from syncapp.engine.keeping import Former, bury, keep_history
 from syncapp.engine.resolve import end_deletion, search
 from syncapp.engine.work import Work
-from syncapp.models import History, Link
+from syncapp.models import History, Hold, Link
 from syncapp.side import Deletion, Object, SideError, SideName, WriteResult, Written
 
 
@@ -22,7 +23,7 @@ def delete(work: Work, name: SideName, cases: Sequence[Case]) -> None:
     with work.commit():
         for case in cases:
             case.intent = intents.Delete(name, wholes[case.link.pk])
-            keep_history(work, case.key, name, [case.objects[name]], History.Reason.DELETED)
+        keep_history(work, [Former(case.key, name, case.objects[name], History.Reason.DELETED) for case in cases])
         Link.objects.put([case.link for case in cases])
     side = work.side(name)
     work.before_write(name, len(cases))
@@ -38,7 +39,8 @@ def delete(work: Work, name: SideName, cases: Sequence[Case]) -> None:
                 not_written(work, name, case, result)
                 Link.objects.put([case.link])
     with work.commit():
-        bury(work, [case.link for case in gone], deleted_on=name)
+        count_written(work, name, Hold.Deed.DELETE, gone)
+        bury(work, [case.link for case in gone])
         for case in gone:
             note = "returned" if case.link.returned else ""
             work.journal.note("deleted", case.link, name, note=note, count="deleted")

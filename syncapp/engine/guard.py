@@ -1,117 +1,194 @@
-"""Guard: judge deletions over everything that is pending, before the first is applied."""
+"""Guard: judge what looks like an accident over everything that is pending, before the first of it is applied.
+
+Many deletions, many overwritten items and many new ones at once, a side that turned empty, a folder that vanished,
+another store than before. What is suspicious is held, the rest goes on (docs/architecture.md, step 4 and rule 23).
+Whoever has nothing to write, or less than would ever be suspicious, pays no query for it.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
-
-from django.conf import settings
-from django.db.models import Q
+from enum import Enum, auto
 
 from syncapp.engine.case import Case
-from syncapp.engine.work import Work
-from syncapp.models import Hold, Problem, Tomb
+from syncapp.engine.decide import Decision, Write
+from syncapp.engine.suspicion import Pending, Suspicion, fingerprint_of, is_about
+from syncapp.engine.work import Work, label_of
+from syncapp.models import Hold, Link
 from syncapp.side import SideName
 
-AT_LEAST = 10
-"""So few deletions are never too many by their share: in a small folder one is soon a third of everything."""
+Deed, Reason, State = Hold.Deed, Hold.Reason, Hold.State
+
+
+class Judgement(Enum):
+    """What becomes of a write. ASKED: it is done because an admin said so."""
+
+    GO = auto()
+    ASKED = auto()
+    WAIT = auto()
+    REFUSED = auto()
+
+    @property
+    def goes(self) -> bool:
+        """Whether it is done."""
+        return self in (Judgement.GO, Judgement.ASKED)
+
+
+_OF_STATE = {
+    State.WAITING: Judgement.WAIT,
+    State.LAPSED: Judgement.WAIT,
+    State.APPROVED: Judgement.ASKED,
+    State.REFUSED: Judgement.REFUSED,
+}
 
 
 @dataclass
 class Guard:
-    """What may be deleted in this slice. The verdict on a pairing and a side is found once."""
+    """What may be written in this slice. ``begin`` and ``store`` stand around each batch."""
 
     work: Work
-    verdicts: dict[tuple[int, SideName], Hold.Reason | None] = field(default_factory=dict)
+    suspicion: Suspicion = field(init=False)
+    _known: dict[int, Hold] = field(default_factory=dict)
+    _lapsed: list[int] = field(default_factory=list)
+    _new: dict[int, tuple[Case, Hold]] = field(default_factory=dict)
 
-    def allows(self, case: Case, on: SideName) -> bool:
-        """Whether the object on side ``on`` may be deleted because it is gone across; else the deletion is held.
+    def __post_init__(self) -> None:
+        self.suspicion = Suspicion(self.work)
 
-        A hold names the survivor as it is and lapses when that changes (rule 23). Called inside a transaction.
-        """
-        survivor = case.whole(on)
-        hold = Hold.objects.filter(link=case.link).first()
-        if hold is not None and bytes(hold.survivor) == survivor:
-            return hold.state == Hold.State.APPROVED
-        reason = self._verdict(case, on)
+    # Around a batch --------------------------------------------------------------------------------------------------
+
+    def begin(self, batch: Sequence[Link]) -> None:
+        """Know what is held of a batch."""
+        self._known, self._lapsed, self._new = {}, [], {}
+        if self.work.has_holds:
+            self._known = {hold.link_id: hold for hold in Hold.objects.filter(link__in=batch)}
+
+    def expect(self, merges: Sequence[tuple[Case, Decision]]) -> None:
+        """Know all that the batch would overwrite, before the first of it is judged."""
+        self.suspicion.here = [
+            Pending(case, on, write, self._known.get(case.link.pk))
+            for case, decision in merges
+            for on, write in decision.writes.items()
+        ]
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is anything to store."""
+        return bool(self._lapsed or self._new)
+
+    def store(self) -> None:
+        """Store new holds and forget those that lapsed. In a transaction."""
+        Hold.objects.filter(pk__in=self._lapsed).delete()
+        # Others of the batch may have turned out to be part of another link.
+        new = [each for pk, each in self._new.items() if pk not in self.work.swallowed]
+        Hold.objects.bulk_create([hold for _, hold in new])
+        for case, hold in new:
+            self.work.journal.note("held", case.link, SideName(hold.side), note=hold.reason, count="held")
+        self.work.has_holds = self.work.has_holds or bool(new)
+        self._lapsed, self._new = [], {}
+
+    def lapse(self, case: Case) -> None:
+        """What is held of this item is not wanted any more."""
+        hold = self._known.pop(case.link.pk, None)
         if hold is not None:
-            hold.delete()
-        if reason is None:
-            return True
-        self._hold(case, on, reason)
-        return False
+            self._lapsed.append(hold.pk)
 
-    def judge_returned(self, case: Case, on: SideName) -> Hold.State:
-        """What to do with an object that came back with a restored server: delete it again, keep it, or wait.
+    # Judgements ------------------------------------------------------------------------------------------------------
 
-        Called inside a transaction.
+    def deletion(self, case: Case, on: SideName) -> Judgement:
+        """Whether the object on side ``on`` may be deleted because it is gone across."""
+        if self._unsuspicious(case, on, Deed.DELETE):
+            return Judgement.GO
+        return self._rule(case, on, Deed.DELETE, case.whole(on))
+
+    def creation(self, case: Case, on: SideName) -> Judgement:
+        """Whether an item may be created on side ``on``. A refused one stays where it is until somebody edits it."""
+        if self._unsuspicious(case, on, Deed.CREATE):
+            return Judgement.GO
+        return self._rule(case, on, Deed.CREATE, case.whole(on.other))
+
+    def overwrite(self, case: Case, on: SideName, write: Write) -> Judgement:
+        """Whether the object on side ``on`` may be changed.
+
+        Only one write of an item is held at a time. What was refused across is put back here.
         """
-        survivor = case.whole(on)
-        hold = Hold.objects.filter(link=case.link).first()
-        if hold is None:
-            self._hold(case, on, Hold.Reason.RETURNED)
-            return Hold.State.WAITING
-        if bytes(hold.survivor) != survivor or hold.state == Hold.State.REFUSED:
-            hold.delete()
-            return Hold.State.REFUSED
-        return Hold.State(hold.state)
+        hold = self._known.get(case.link.pk)
+        if hold is not None and hold.side != on:
+            if hold.state == State.REFUSED:
+                return Judgement.ASKED
+            return Judgement.GO if self.suspicion.reason(case, on, Deed.UPDATE) is None else Judgement.WAIT
+        if self._unsuspicious(case, on, Deed.UPDATE):
+            return Judgement.GO
+        return self._rule(case, on, Deed.UPDATE, fingerprint_of(self.work, write), write)
 
-    def _hold(self, case: Case, on: SideName, reason: Hold.Reason) -> None:
+    def review(self, case: Case, wanted: Collection[SideName]) -> None:
+        """Let lapse what is held of an item that both sides hold, but for what is wanted or put back still."""
+        hold = self._known.get(case.link.pk)
+        if hold is not None and (
+            hold.deed is not Deed.UPDATE or not (hold.side in wanted or self._undoes(hold, wanted))
+        ):
+            self.lapse(case)
+
+    def _undoes(self, hold: Hold, wanted: Collection[SideName]) -> bool:
+        return hold.state == State.REFUSED and SideName(hold.side).other in wanted
+
+    def returned(self, case: Case, on: SideName) -> Judgement:
+        """Whether an object that came back with a restored server is deleted again; REFUSED: it lives (rule 22)."""
+        hold = self._known.get(case.link.pk)
+        if hold is None:
+            self._hold(case, on, Reason.RETURNED, case.whole(on))
+            return Judgement.WAIT
+        if bytes(hold.survivor) != case.whole(on):
+            self.lapse(case)
+            return Judgement.REFUSED
+        return _OF_STATE[State(hold.state)]
+
+    def _unsuspicious(self, case: Case, on: SideName, deed: Hold.Deed) -> bool:
+        return case.link.pk not in self._known and self.suspicion.reason(case, on, deed) is None
+
+    def _rule(self, case: Case, on: SideName, deed: Hold.Deed, what: bytes, write: Write | None = None) -> Judgement:
+        hold = self._known.get(case.link.pk)
+        if hold is not None and is_about(hold, deed, on, what):
+            return _OF_STATE[State(hold.state)]
+        self.lapse(case)
+        reason = self.suspicion.reason(case, on, deed)
+        if reason is None:
+            return Judgement.GO
+        if case.key in self.suspicion.wanted_back:
+            return Judgement.ASKED
+        self._hold(case, on, reason, what, write)
+        return Judgement.WAIT
+
+    def _hold(self, case: Case, on: SideName, reason: Hold.Reason, what: bytes, write: Write | None = None) -> None:
         assert case.pairing is not None
-        Hold.objects.create(
+        there = case.objects.get(on) or case.objects[on.other]
+        label = label_of(there.item)
+        becomes = label_of(write.item) if write else ""
+        hold = Hold(
             enrollment_id=self.work.enrollment_id,
             pairing=case.pairing,
             link=case.link,
             side=on,
             reason=reason,
-            survivor=case.whole(on),
+            survivor=what,
+            label=label,
+            becomes=becomes if becomes != label else "",
+            fields=" ".join(sorted({path[0] for path in write.changed})) if write else "",
             at=self.work.journal.at,
         )
-        self.work.has_holds = True
-        self.work.journal.note("held", case.link, on, note=reason, count="held")
-
-    def _verdict(self, case: Case, on: SideName) -> Hold.Reason | None:
-        assert case.pairing is not None
-        key = (case.pairing.pk, on)
-        if key not in self.verdicts:
-            self.verdicts[key] = self._judge(case.pairing.pk, on)
-        return self.verdicts[key]
-
-    def _judge(self, pairing: int, on: SideName) -> Hold.Reason | None:
-        emptied = on.other
-        links = self.work.links()
-        gone = links.filter(
-            Q(pairing=pairing),
-            **{f"{emptied}_missing__isnull": False, f"{emptied}_lost": False},
-            **{f"{on}_digest__isnull": False, f"{on}_missing": None},
-        ).exclude(hold__state=Hold.State.APPROVED)
-        pending = gone.count()
-        since = self.work.clock.now() - timedelta(hours=24)
-        recent = Tomb.objects.filter(pairing=pairing, at__gte=since).exclude(deleted_on="").count()
-        left = links.filter(
-            **{f"{emptied}_pairing": pairing, f"{emptied}_digest__isnull": False, f"{emptied}_missing": None}
-        ).count()
-        if pending and not left:
-            return Hold.Reason.EMPTY
-        many = pending + recent
-        share = many * 100 > settings.GUARD_DELETIONS_PERCENT * (left + many)
-        if many > settings.GUARD_DELETIONS or (share and many >= AT_LEAST):
-            return Hold.Reason.MANY
-        return None
+        # An item that both sides shall be told about waits for one decision after the other.
+        self._new.setdefault(case.link.pk, (case, hold))
 
 
-def report_holds(work: Work) -> None:
-    """Say how many deletions wait for an admin, or that none does any more."""
-    key = f"enrollment:{work.enrollment_id}:held"
-    waiting = Hold.objects.filter(enrollment_id=work.enrollment_id, state=Hold.State.WAITING).count()
-    if not waiting:
-        Problem.objects.clear(key)
-        return
-    Problem.objects.report(
-        key,
-        level=Problem.Level.ENROLLMENT,
-        code="held",
-        text=f"{waiting} deletions wait for your decision: they are more than usual, or one side turned empty.",
-        remedy="Approve them if they are meant, or refuse them to put the items back.",
-        enrollment=work.enrollment_id,
+def count_written(work: Work, name: SideName, deed: Hold.Deed, cases: Iterable[Case]) -> None:
+    """Remember what was written on one side without anybody being asked: it counts for a day. In a transaction.
+
+    What a first sync writes does not count, nor does what an admin has asked for.
+    """
+    numbers = Counter(
+        pairing.pk for case in cases if not case.asked and (pairing := case.pairing) and not pairing.first_sync
     )
+    for pairing_id, number in numbers.items():
+        work.pairings[pairing_id].count(name, deed, number, work.journal.at)

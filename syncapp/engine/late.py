@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from syncapp.engine.keeping import keep_history
+from syncapp.engine.keeping import Former, keep_history
 from syncapp.engine.work import Work
 from syncapp.items.fingerprint import Base
 from syncapp.models import History, Link, Sent
@@ -43,8 +43,7 @@ def remove_late_copies(work: Work, name: SideName, copies: Sequence[tuple[Link, 
     if not copies:
         return
     with work.commit():
-        for _, found, key in copies:
-            keep_history(work, key, name, [found], History.Reason.LATE_COPY)
+        keep_history(work, [Former(key, name, found, History.Reason.LATE_COPY) for _, found, key in copies])
     side = work.side(name)
     work.before_write(name, len(copies))
     results = side.delete([Deletion(found.id, found.revision) for _, found, _ in copies])
@@ -64,7 +63,7 @@ def remove_late_copies(work: Work, name: SideName, copies: Sequence[tuple[Link, 
 def _give_back(work: Work, name: SideName, link: Link, copy: Object, key: bytes, folder: str) -> None:
     """A person edited the copy just before our delete, which checks no revision: it is theirs now (rule 13)."""
     with work.commit():
-        keep_history(work, key, name, [copy], History.Reason.IN_BIN)
+        keep_history(work, [Former(key, name, copy, History.Reason.IN_BIN)])
     work.before_write(name)
     try:
         restored = work.side(name).restore(copy.id, folder)

@@ -12,21 +12,22 @@ from syncapp.engine import apply
 from syncapp.engine.answers import not_written
 from syncapp.engine.apply import Creating, Updating, Writes
 from syncapp.engine.case import Case
-from syncapp.engine.decide import View, decide, first_copy
+from syncapp.engine.decide import Decision, View, decide, first_copy
 from syncapp.engine.delete import delete
-from syncapp.engine.guard import Guard
+from syncapp.engine.guard import Guard, Judgement
 from syncapp.engine.keeping import bury
 from syncapp.engine.match import relink
+from syncapp.engine.overrule import overrule, stand_over
 from syncapp.engine.read import begin, give_back, next_batch, read
 from syncapp.engine.relocate import Target, move, restore
 from syncapp.engine.resolve import Hits, attach, resolve, search
 from syncapp.engine.work import Work
 from syncapp.items import Event
 from syncapp.items.window import in_window
-from syncapp.models import Hold, Link, Pairing, Sent
+from syncapp.models import Link, Pairing, Sent
 from syncapp.models.link import new_nonce, own_id
 from syncapp.models.pairing import digest
-from syncapp.side import Creation, Refused, SideName, Throttled
+from syncapp.side import Creation, Object, Refused, SideName, Throttled
 
 
 def process(work: Work) -> bool:
@@ -43,6 +44,7 @@ def process(work: Work) -> bool:
                     return False
                 last, worked = batch[-1].pk, True
                 begin(work, batch)
+                guard.begin(batch)
                 try:
                     _Batch(work, guard).run(batch)
                 except Throttled:
@@ -60,18 +62,21 @@ class _Batch:
     clean: list[Case] = field(default_factory=list)
     waiting: list[Case] = field(default_factory=list)
     ended: list[Case] = field(default_factory=list)
+    merges: list[tuple[Case, Decision]] = field(default_factory=list)
     updates: dict[SideName, list[Updating]] = field(default_factory=lambda: defaultdict(list))
     moves: list[tuple[Case, Target]] = field(default_factory=list)
     creates: dict[SideName, list[Case]] = field(default_factory=lambda: defaultdict(list))
     absent: dict[SideName, list[Case]] = field(default_factory=lambda: defaultdict(list))
     deletes: dict[SideName, list[Case]] = field(default_factory=lambda: defaultdict(list))
     held: list[Case] = field(default_factory=list)
+    freed: list[Case] = field(default_factory=list)
 
     def run(self, batch: Sequence[Link]) -> None:
         """Read, resolve what was begun, decide, guard and apply."""
         work = self.work
         for case in self._standing(resolve(work, read(work, batch))):
             self._sort(case)
+        self._judge_merges()
         for name, cases in self.absent.items():
             self._judge_absences(name, cases)
         self._settle()
@@ -96,9 +101,13 @@ class _Batch:
 
     def _settle(self) -> None:
         work = self.work
-        for cases in (self.clean, self.waiting, self.ended, self.held):
+        for cases in (self.clean, self.waiting, self.ended, self.held, self.freed):
             cases[:] = self._standing(cases)
-        apply.settle(work, [*self.clean, *self.held])
+        if self.guard.changed:
+            with work.commit():
+                self.guard.store()
+                Link.objects.put([case.link for case in self.freed])
+        apply.settle(work, self.clean, self.held)
         apply.put_off(work, self.waiting)
         if self.ended:
             with work.commit():
@@ -131,26 +140,65 @@ class _Batch:
 
     def _merge(self, case: Case) -> None:
         """Both sides hold it: the folder first, then the fields."""
-        if self.work.has_holds:
-            Hold.objects.filter(link=case.link).delete()
         if (target := self._folder_target(case)) is not None:
-            self.moves.append((case, target))
+            if self.work.vanished.get(target.pairing_id) is target.name:
+                self.waiting.append(case)
+            else:
+                self.moves.append((case, target))
             return
+        decision = self._decide(case)
+        if decision.writes:
+            self.merges.append((case, decision))
+        else:
+            self._agree(case, decision)
+
+    def _decide(self, case: Case) -> Decision:
         views = {
             name: View(case.objects[name].item, case.base(name), self.work.side(name).project) for name in SideName
         }
-        winner, why = case.ruling
-        decision = decide(views, self.work.prints(case.key), winner=winner, source=case.source)
-        for name, write in decision.writes.items():
-            self.updates[name].append(Updating(case, decision, write, why))
-            # One write at a time: the other side's turn comes when this one is done and read back.
-            return
+        winner, _why = case.ruling
+        return decide(views, self.work.prints(case.key), winner=winner, source=case.source)
+
+    def _agree(self, case: Case, decision: Decision) -> None:
+        """Nothing has to be written."""
+        self.guard.lapse(case)
         for name in SideName:
             case.take(name, decision.bases[name])
         case.link.recurring = any(
-            isinstance(view.item, Event) and view.item.recurrence is not None for view in views.values()
+            isinstance(each.item, Event) and each.item.recurrence is not None for each in case.objects.values()
         )
         self.clean.append(case)
+
+    def _judge_merges(self) -> None:
+        """Which of the writes to objects that are there may be done."""
+        self.guard.expect(self.merges)
+        for case, decision in self.merges:
+            self.guard.review(case, decision.writes)
+            judgements = {name: self.guard.overwrite(case, name, write) for name, write in decision.writes.items()}
+            refused = [name for name, each in judgements.items() if each is Judgement.REFUSED]
+            if refused:
+                self._undo_overwrite(case, refused[0], decision)
+                continue
+            # One write at a time: the other side's turn comes when this one is done and read back.
+            allowed = next((name for name, each in judgements.items() if each.goes), None)
+            if allowed is None:
+                self.held.append(case)
+            else:
+                case.asked = judgements[allowed] is Judgement.ASKED
+                self._update(allowed, case, decision)
+
+    def _update(self, name: SideName, case: Case, decision: Decision) -> None:
+        self.updates[name].append(Updating(case, decision, decision.writes[name], case.ruling.why))
+
+    def _undo_overwrite(self, case: Case, name: SideName, decision: Decision) -> None:
+        """A write to side ``name`` that an admin refused: what stands there is put back across."""
+        overrule(case, name, decision.writes[name])
+        decision = self._decide(case)
+        if name.other in decision.writes:
+            case.asked = True
+            self._update(name.other, case, decision)
+        else:
+            self._agree(case, decision)
 
     def _folder_target(self, case: Case) -> Target | None:
         """Which side's object has to move where, by the same rules as any field (rule 2)."""
@@ -181,19 +229,35 @@ class _Batch:
             case.side(source).take_revision(case.objects[source].revision)
             self.clean.append(case)
         else:
-            self.creates[source.other].append(case)
+            self._judge_creation(case, source.other)
 
     def _may_return(self, case: Case, name: SideName) -> bool:
         """Whether something that was deleted and came back with a restored server shall stay (rule 22)."""
-        with self.work.commit():
-            state = self.guard.judge_returned(case, name)
-        if state == Hold.State.REFUSED:
+        judgement = self.guard.returned(case, name)
+        if judgement is Judgement.REFUSED:
             case.link.returned = False
-        elif state == Hold.State.APPROVED:
+            self.guard.lapse(case)
+            self.freed.append(case)
+        elif judgement.goes:
+            case.asked = True
             self.deletes[name].append(case)
         else:
             self.held.append(case)
         return not case.link.returned
+
+    def _judge_creation(self, case: Case, name: SideName) -> None:
+        """To be created on side ``name``, if its folder is there and nothing looks wrong."""
+        judgement = self.guard.creation(case, name)
+        case.asked = judgement is Judgement.ASKED
+        if not judgement.goes:
+            self.held.append(case)
+        elif self._folder_vanished(case, name):
+            self.waiting.append(case)
+        else:
+            self.creates[name].append(case)
+
+    def _folder_vanished(self, case: Case, name: SideName) -> bool:
+        return self.work.vanished.get(case.side(name.other).pairing_id or 0) is name
 
     def _inside_window(self, case: Case, pairing: Pairing, source: SideName) -> bool:
         item = case.objects[source].item
@@ -236,9 +300,6 @@ class _Batch:
 
     def _judge_absence(self, case: Case, name: SideName) -> None:
         there = name.other
-        refused = self._refused(case)
-        if refused:
-            case.side(name).lost = True
         if case.source is name:
             unchanged = True
         elif case.source is there or case.side(name).lost:
@@ -246,15 +307,29 @@ class _Batch:
         else:
             unchanged = self._as_agreed(case, there)
         if not unchanged:
-            case.again = _why_again(refused=refused, one_way=case.source is there, lost=case.side(name).lost)
-            self.creates[name].append(case)
+            case.again = "one-way" if case.source is there else "lost" if case.side(name).lost else "edited"
+            self._judge_creation(case, name)
             return
-        with self.work.commit():
-            allowed = self.guard.allows(case, there)
-        if allowed:
+        judgement = self.guard.deletion(case, there)
+        case.asked = judgement is Judgement.ASKED
+        if judgement.goes:
             self.deletes[there].append(case)
+        elif judgement is Judgement.REFUSED:
+            self._undo_deletion(case, name)
         else:
             self.held.append(case)
+
+    def _undo_deletion(self, case: Case, name: SideName) -> None:
+        """A deletion that an admin refused: the object is put back, or stays a matter of its own side (rule 24)."""
+        if case.source is name:
+            case.link.let_go(name)
+            self.guard.lapse(case)
+            self.freed.append(case)
+        elif self._folder_vanished(case, name):
+            self.held.append(case)
+        else:
+            case.asked, case.side(name).lost, case.again = True, True, "refused"
+            self.creates[name].append(case)
 
     def _as_agreed(self, case: Case, name: SideName) -> bool:
         """Whether the object on one side is, as a whole, what and where it was when both agreed (rule 5)."""
@@ -265,9 +340,6 @@ class _Batch:
             # Our own write, whose answer or read-back was lost: it holds no more than what was sent (rules 7, 10).
             return side.base is not None and case.hashes(name) == case.base(name)
         return bytes(side.whole) == case.whole(name)
-
-    def _refused(self, case: Case) -> bool:
-        return self.work.has_holds and Hold.objects.filter(link=case.link, state=Hold.State.REFUSED).exists()
 
     # Creates ---------------------------------------------------------------------------------------------------------
 
@@ -337,7 +409,7 @@ class _Batch:
         if hits.taken:
             uid = str(uuid.uuid4())
         elif hits.binned:
-            restore(self.work, name, case, hits.binned[-1].id, pairing_id)
+            self._unbin(name, case, hits.binned[-1].id, pairing_id)
             return None
         side, prints = self.work.side(name), self.work.prints(case.key)
         item, values = first_copy(case.objects[name.other].item, side.project, prints)
@@ -348,11 +420,10 @@ class _Batch:
         steps = frozenset(path for each, path in paths.items() if each[0] in side.steps)
         return Creating(case, creation, nonce, pairing_id, target, case.hashes(name.other), steps)
 
-
-def _why_again(*, refused: bool, one_way: bool, lost: bool) -> str:
-    """Why what is gone is put back."""
-    if refused:
-        return "refused"
-    if one_way:
-        return "one-way"
-    return "lost" if lost else "edited"
+    def _unbin(self, name: SideName, case: Case, id: str, pairing_id: int) -> None:
+        """Take out of the bin what is then written over; without a base there is nothing in it to be merged."""
+        if case.side(name).base is None:
+            found = self.work.side(name).read([id]).get(id)
+            if isinstance(found, Object):
+                stand_over(case, name, found)
+        restore(self.work, name, case, id, pairing_id)

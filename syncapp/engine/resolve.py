@@ -13,11 +13,12 @@ from datetime import UTC, datetime
 from syncapp.engine import intents
 from syncapp.engine.case import Case
 from syncapp.engine.decide import Delta, moved
-from syncapp.engine.keeping import bury, keep_history
+from syncapp.engine.guard import count_written
+from syncapp.engine.keeping import Former, bury, keep_history
 from syncapp.engine.match import free_id, relink
 from syncapp.engine.work import Work
 from syncapp.items.fingerprint import Base
-from syncapp.models import History, Link, Sent
+from syncapp.models import History, Hold, Link, Sent
 from syncapp.models.link import parse_own_id
 from syncapp.models.pairing import digest
 from syncapp.side import Found, Gone, Object, SideError, SideName, Written
@@ -230,7 +231,8 @@ def _deleted(work: Work, case: Case, intent: intents.Delete, hits: Hits) -> bool
         case.side(name).lost = True
         return True
     with work.commit():
-        bury(work, [case.link], deleted_on=name)
+        count_written(work, name, Hold.Deed.DELETE, [case])
+        bury(work, [case.link])
         work.journal.note("deleted", case.link, name, count="deleted")
     return False
 
@@ -251,7 +253,7 @@ def end_deletion(
     if History.objects.filter(key=case.key, side=name, fingerprint=work.whole(changed)).exists():
         return True
     with work.commit():
-        keep_history(work, case.key, name, [changed], History.Reason.IN_BIN)
+        keep_history(work, [Former(case.key, name, changed, History.Reason.IN_BIN)])
         case.intent = intents.Move(name)
         Link.objects.put([case.link])
     pairing = work.pairings.get(case.side(name).pairing_id or 0) or case.pairing

@@ -12,14 +12,14 @@ from django.db.models import Min
 from syncapp.engine.at_once import AtOnce, in_threads
 from syncapp.engine.clock import SYSTEM_CLOCK, Clock
 from syncapp.engine.collect import anything_gone, collect
-from syncapp.engine.guard import report_holds
 from syncapp.engine.journal import Journal
 from syncapp.engine.lease import Lease
 from syncapp.engine.look import Looked
 from syncapp.engine.match import match
 from syncapp.engine.process import process
+from syncapp.engine.restoration import fulfil
 from syncapp.engine.work import Work
-from syncapp.models import Hold, Installation, Link, Pairing, Run
+from syncapp.models import Hold, Installation, Link, Pairing, Restoration, Run
 from syncapp.side import SidesOf
 
 
@@ -57,6 +57,11 @@ def run_slice(
     base_key = Installation.get().base_key
     result = SliceResult(counts=journal.counts)
     looked = looked or Looked()
+    wanted_back = set(
+        Restoration.objects.filter(enrollment_id=lease.enrollment_id, state=Restoration.State.WAITING).values_list(
+            "kind", flat=True
+        )
+    )
     pairings = list(Pairing.objects.filter(enrollment_id=lease.enrollment_id))
     for pair in sides:
         enabled = {each.pk: each for each in pairings if each.enabled and each.kind == pair.kind}
@@ -65,6 +70,7 @@ def run_slice(
             lease, journal, clock, until, pair.kind, pair, enabled, base_key, looked, at_once, disabled=disabled
         )
         if enabled:
+            result.more |= pair.kind in wanted_back and fulfil(work)
             result.more |= _sync(work, full)
     _sum_up(lease, journal, result)
     return result
@@ -83,9 +89,9 @@ def _sync(work: Work, full: bool) -> bool:
         _end_first_contact(work)
     if work.has_holds:
         with work.commit():
-            report_holds(work)
+            Hold.objects.report(work.enrollment_id)
     # What waits for a folder that is missing can't be helped by trying again at once.
-    return not done or (work.waiting and not work.broken)
+    return not done or (work.waiting and not (work.broken or work.vanished))
 
 
 def _end_first_contact(work: Work) -> None:
@@ -94,7 +100,7 @@ def _end_first_contact(work: Work) -> None:
     if new and not work.dirty().filter(intent__isnull=True, has_problem=False).exists():
         with work.commit():
             for pairing in new:
-                pairing.put(first_contact=False)
+                pairing.put(first_contact=False, new_epoch=False)
 
 
 def _sum_up(lease: Lease, journal: Journal, result: SliceResult) -> None:

@@ -18,6 +18,7 @@ from syncapp.engine.lease import Lease
 from syncapp.engine.look import Looked
 from syncapp.items import Event, Item, Kind
 from syncapp.items.fingerprint import UNKNOWN, Base, Fingerprinter, Hashes
+from syncapp.items.values import ZonedTime
 from syncapp.models import Enrollment, Link, Pairing
 from syncapp.models.link import LinkSide
 from syncapp.side import Found, Object, Side, SideName, SidesOf
@@ -35,12 +36,21 @@ def title_of(item: Item) -> str:
     return item.title if isinstance(item, Event) else item.display_name
 
 
+def label_of(item: Item) -> str:
+    """What a person tells an item from others by: its title or name, and when an event begins."""
+    if not isinstance(item, Event):
+        return title_of(item)
+    when = f"{item.start.wall:%Y-%m-%d %H:%M}" if isinstance(item.start, ZonedTime) else item.start.isoformat()
+    return f"{item.title or '(no title)'}, {when}"
+
+
 @dataclass
 class Work:
     """One kind of items of one enrollment, for the length of a slice.
 
     ``passes`` numbers the collects; ``complete`` is the number of the last one that reached every pairing, 0 if none
     did in this slice. ``broken`` are pairings whose folder is not there on one side: nothing of theirs is touched.
+    ``vanished`` are those whose folder has stayed away for so long that its items count as gone, and from which side.
     ``swallowed`` are half-links that became part of another link: what a batch still holds of them is void. ``looked``
     is what was seen before the slice; its first pass need not look again.
     """
@@ -60,6 +70,7 @@ class Work:
     complete: int = 0
     disabled: frozenset[int] = frozenset()
     broken: set[int] = field(default_factory=set)
+    vanished: dict[int, SideName] = field(default_factory=dict)
     waiting: bool = False
     has_holds: bool = True
     cache: dict[tuple[SideName, str], Object] = field(default_factory=dict)

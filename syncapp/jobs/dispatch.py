@@ -7,11 +7,12 @@ import logging
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django_q.models import Schedule
 from django_q.tasks import async_task
 
-from syncapp.jobs import owners, places, runs
+from syncapp.jobs import holds, owners, places, runs
 from syncapp.jobs.task import task
 from syncapp.models import Enrollment, History, Installation, Preview
 
@@ -21,6 +22,8 @@ _TICK = "syncapp.jobs.dispatch.tick"
 _DRAIN = "syncapp.jobs.sync.drain"
 _PRUNE = "prune"
 _PRUNE_EVERY = dt.timedelta(hours=1)
+_RUNS_KEPT = dt.timedelta(days=90)
+_MARKS_KEPT = dt.timedelta(days=1)
 
 
 @task
@@ -32,12 +35,19 @@ def tick() -> None:
     if lost := runs.lose_orphans(now):
         logger.warning("%s runs have lost their worker", lost)
     if places.take_turn(_PRUNE, _PRUNE_EVERY, now):
-        before = now - dt.timedelta(days=settings.HISTORY_DAYS)
-        History.objects.filter(at__lt=before).delete()
-        runs.prune(before)
-        Preview.objects.filter(at__lt=before).exclude(enrollment__state=Enrollment.State.PREVIEW).delete()
+        holds.lapse(now)
+        prune_history(now)
+        kept_since = now - _RUNS_KEPT
+        runs.prune(kept_since)
+        Preview.objects.filter(at__lt=kept_since).exclude(enrollment__state=Enrollment.State.PREVIEW).delete()
     for number in places.vacant(now):
         start_drain(number)
+
+
+def prune_history(now: dt.datetime) -> None:
+    """Forget what was kept for long enough. What holds no content, only a mark, is remembered for a day at least."""
+    marks = Q(content=b"", at__gte=now - _MARKS_KEPT)
+    History.objects.filter(at__lt=now - dt.timedelta(days=settings.HISTORY_DAYS)).exclude(marks).delete()
 
 
 def start_drain(number: int) -> None:

@@ -22,6 +22,7 @@ SELECT pairing.*,
 EXISTS (SELECT 1 FROM syncapp_link WHERE enrollment_id = %s AND kind IN ({kinds}) AND dirty > 0
 AND (not_before IS NULL OR not_before <= %s))
 OR EXISTS (SELECT 1 FROM syncapp_run WHERE enrollment_id = %s AND finished_at IS NULL)
+OR EXISTS (SELECT 1 FROM syncapp_restoration WHERE enrollment_id = %s AND state = 'waiting')
 OR EXISTS (SELECT 1 FROM syncapp_problem
 WHERE level <> 'item' AND (enrollment_id = %s OR account_id = %s OR key IN (%s, %s)))
 OR EXISTS (SELECT 1 FROM syncapp_serverrest WHERE server IN (%s, %s)) AS unsettled
@@ -53,7 +54,7 @@ def standing(enrollment: Enrollment, account: ServiceAccount) -> Standing:
     person = enrollment.pk
     servers = (resting.NEXTCLOUD, account.endpoint)
     problems = (person, account.pk, *map(troubles.server_key, servers))
-    params = (person, *kinds, timezone.now(), person, *problems, *servers, person)
+    params = (person, *kinds, timezone.now(), person, person, *problems, *servers, person)
     found = statements.read(Pairing, statement, params)
     clean = enrollment.attempts <= 1 and enrollment.token_refused_at is None and not account.failures
     return Standing(found, clean and not any(vars(each)["unsettled"] for each in found))

@@ -17,11 +17,12 @@ from django.conf import settings
 
 from syncapp.exchange.ews import connection, posting, side
 from syncapp.http import Connections, Limits
-from syncapp.items import Kind
+from syncapp.items import Item, Kind
 from syncapp.jobs.kept import Kept
 from syncapp.models import Enrollment, ServiceAccount
+from syncapp.nextcloud.codecs import CODECS
 from syncapp.nextcloud.side import Account, NextcloudSide
-from syncapp.side import Side, SideError, SidesOf
+from syncapp.side import Side, SideError, SideName, SidesOf
 
 EWS_SECONDS = 120.0
 """The longest that one request to Exchange may take; leases outlast it (docs/architecture.md, rule 21)."""
@@ -115,6 +116,13 @@ def nextcloud_connections() -> Connections:
 def _authorities(file: str) -> ssl.SSLContext:
     """Read once: that takes longer than a look at a person's items."""
     return ssl.create_default_context(cafile=file)
+
+
+def unpack(name: SideName, kind: Kind, packed: bytes) -> Item:
+    """The item in an object as history keeps it; no server is asked. Raises ``Unreadable``."""
+    if name is SideName.EXCHANGE:
+        return side.unpack(kind, packed, settings.TIME_ZONE)
+    return CODECS[kind].parse(packed).item
 
 
 class _Named:

@@ -9,6 +9,7 @@ from syncapp.models.link import Link
 from syncapp.models.pairing import Pairing
 from syncapp.models.preview import Preview
 from syncapp.models.problem import Problem
+from syncapp.models.restoration import Restoration
 from syncapp.models.run import Run, RunLine
 from syncapp.models.sent import Sent
 from syncapp.models.server_rest import ServerRest
@@ -26,6 +27,7 @@ __all__ = [
     "Pairing",
     "Preview",
     "Problem",
+    "Restoration",
     "Run",
     "RunLine",
     "Sent",

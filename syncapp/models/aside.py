@@ -20,6 +20,7 @@ from syncapp.models.history import History
 from syncapp.models.installation import Installation
 from syncapp.models.pairing import Pairing
 from syncapp.models.preview import Preview
+from syncapp.models.restoration import Restoration
 from syncapp.models.run import Run
 
 _BATCH = 500
@@ -48,11 +49,12 @@ def _rows(model: type[models.Model], enrollment_id: int) -> Sequence[models.Mode
     found = model._default_manager.filter(enrollment=enrollment_id)
     if model is not History:
         return list(found)
-    rows = list(found.defer("content"))
-    for row in rows:
-        # Only whether something is kept already is ever asked for.
+    # Of most of it, only whether it is kept already is ever asked for.
+    wanted = Restoration.objects.filter(enrollment=enrollment_id, state=Restoration.State.WAITING).values("history")
+    rest = list(found.exclude(pk__in=wanted).defer("content"))
+    for row in rest:
         vars(row)["content"] = b""
-    return rows
+    return [*rest, *found.filter(pk__in=wanted)]
 
 
 def _pairings_of_others(enrollment_id: int) -> list[Pairing]:

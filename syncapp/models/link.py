@@ -144,6 +144,12 @@ class LinkSide:
         self.earlier, self.whole, self.missing, self.lost = other.earlier, None, other.missing, other.lost
         self.pairing_id, self.nonce = other.pairing_id, other.nonce
 
+    def forget(self) -> None:
+        """There is no such object any more, nor ever was."""
+        self.id, self.uid, self.revision, self.earlier = "", "", "", b""
+        self.base, self.whole, self.missing, self.lost = None, None, None, False
+        self.pairing_id, self.nonce = None, None
+
 
 def had_revision(earlier: bytes, revision: str) -> bool:
     """Whether ``revision`` is among the ``earlier`` ones of an object."""
@@ -327,6 +333,11 @@ class Link(models.Model):
         """Forget earlier tries: something came of the work on this item, or it is another one by now."""
         for name, value in self.ANEW.items():
             setattr(self, name, value)
+
+    def let_go(self, name: SideName) -> None:
+        """The object on one side is nobody's counterpart any more; what is across is looked at as if it were new."""
+        self.side(name).forget()
+        self.content, self.pairing_id, self.initial = None, None, False
 
     def forget_agreement(self) -> None:
         """From now on nothing is known to agree: the next decision is one of first contact."""

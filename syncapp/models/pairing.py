@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.db import models
@@ -23,6 +24,8 @@ class Pairing(models.Model):
     The window (days back, days ahead) bounds only which events are first loaded. ``first_contact`` lasts until
     everything that the first listings found has been dealt with: only then items are adopted by content (rule 19).
     A ``distrusted`` side has another epoch or was restored: nothing that is missing there counts as deleted (rule 22).
+    ``new_epoch``: the present first contact is one with another store than before, which the guard looks at (rule 23).
+    ``vanished_at`` is when a folder was first not there any more. ``recent`` counts what went through unasked of late.
     """
 
     class Direction(models.TextChoices):
@@ -59,7 +62,11 @@ class Pairing(models.Model):
     nextcloud_epoch = models.TextField(blank=True)
     exchange_distrusted = models.BooleanField(default=False)
     nextcloud_distrusted = models.BooleanField(default=False)
+    exchange_vanished_at = models.DateTimeField(null=True, blank=True)
+    nextcloud_vanished_at = models.DateTimeField(null=True, blank=True)
     first_contact = models.BooleanField(default=True)
+    new_epoch = models.BooleanField(default=False)
+    recent = models.JSONField(default=dict)
     first_listed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -98,10 +105,19 @@ class Pairing(models.Model):
         """Whether what is missing on one side may not count as deleted."""
         return self.exchange_distrusted if side is SideName.EXCHANGE else self.nextcloud_distrusted
 
+    def vanished_at(self, side: SideName) -> datetime | None:
+        """When the folder of one side was first found missing; None while it is there."""
+        return self.exchange_vanished_at if side is SideName.EXCHANGE else self.nextcloud_vanished_at
+
     @property
     def listed(self) -> bool:
         """Whether both sides have been listed completely: nothing is created before (rule 19)."""
         return bool(self.exchange_token and self.nextcloud_token)
+
+    @property
+    def first_sync(self) -> bool:
+        """Whether both sides meet for the first time: nothing that this creates or merges is suspicious."""
+        return self.first_contact and not self.new_epoch
 
     def put(self, side: SideName | None = None, **values: Any) -> None:
         """Write columns, those of one side under their names without it."""
@@ -109,3 +125,21 @@ class Pairing(models.Model):
         Pairing.objects.filter(pk=self.pk).update(**named)
         for name, value in named.items():
             setattr(self, name, value)
+
+    # What went through of late, by side and deed and hour ------------------------------------------------------------
+
+    def went_through(self, side: SideName, deed: str, since: datetime) -> int:
+        """How much of a sort was written on one side since a time, to the hour, without anybody being asked."""
+        hours: dict[str, int] = self.recent.get(f"{side} {deed}", {})
+        return sum(number for hour, number in hours.items() if int(hour) >= _hour(since))
+
+    def count(self, side: SideName, deed: str, number: int, at: datetime) -> None:
+        """Add to that. What is older than a day is forgotten."""
+        name, now = f"{side} {deed}", _hour(at)
+        kept = {hour: known for hour, known in self.recent.get(name, {}).items() if int(hour) >= now - 24}
+        kept[str(now)] = kept.get(str(now), 0) + number
+        self.put(recent={**self.recent, name: kept})
+
+
+def _hour(at: datetime) -> int:
+    return int(at.timestamp()) // 3600

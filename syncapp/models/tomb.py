@@ -1,4 +1,4 @@
-"""What stays of a link after it ends: enough to recognise a late copy of what was sent, and to count deletions."""
+"""What stays of a link after it ends: enough to recognise what comes back, and to know where it belonged."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from syncapp.models.pairing import Pairing
 
 
 class Tomb(models.Model):
-    """A link that ended. ``deleted_on`` names the side on which *we* deleted the object, "" if people did on both."""
+    """A link that ended."""
 
     enrollment = models.ForeignKey(Enrollment, on_delete=models.CASCADE, related_name="+")
     pairing = models.ForeignKey(Pairing, null=True, on_delete=models.SET_NULL, related_name="tombs")
@@ -20,12 +20,10 @@ class Tomb(models.Model):
     key = models.BinaryField(max_length=KEY_BYTES, unique=True)
     exchange_digest = models.BinaryField(max_length=16, null=True)
     nextcloud_digest = models.BinaryField(max_length=16, null=True)
-    deleted_on = models.CharField(max_length=10, blank=True)
     at = models.DateTimeField()
 
     class Meta:
         indexes: ClassVar = [
-            models.Index(fields=["pairing", "at"], name="tomb_of_pairing"),
             models.Index(fields=["enrollment", "exchange_digest"], name="tomb_exchange"),
             models.Index(fields=["enrollment", "nextcloud_digest"], name="tomb_nextcloud"),
         ]

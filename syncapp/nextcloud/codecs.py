@@ -45,6 +45,8 @@ class Codec:
     parse: Callable[[bytes], Parsed]
     new: Callable[[Any, str, datetime], Text]
     patch: Callable[[bytes, Any, Collection[Element], datetime], Text]
+    again: Callable[[bytes, str, datetime], Text]
+    """A former version of an object as it was, with the UID that it shall have."""
     whole: Callable[[Text], bytes]
     """The content that only people change: of a text that is about to be sent what ``parse`` says once it is stored."""
     project: Callable[[Any], Any]
@@ -91,6 +93,7 @@ CODECS: Mapping[Kind, Codec] = {
         parse=_parse_event,
         new=event_writing.new,
         patch=event_writing.patch,
+        again=event_writing.again,
         whole=events.whole,
         project=event_projection.project,
         check=event_writing.check,
@@ -108,6 +111,7 @@ CODECS: Mapping[Kind, Codec] = {
         parse=_parse_contact,
         new=contact_writing.new,
         patch=contact_writing.patch,
+        again=contact_writing.again,
         whole=contacts.whole,
         project=contact_projection.project,
         check=contact_writing.check,

@@ -101,6 +101,18 @@ def patch(data: bytes, contact: Contact, changed: Collection[Element], now: date
     return writer.finished(now)
 
 
+def again(data: bytes, uid: str, now: datetime) -> Text:
+    """A former card as it was, to be stored once more with a UID that it may not have had.
+
+    Raises Unreadable for one that could not have been read.
+    """
+    stored = parse(data)
+    writer = _Writer(stored, stored.contact)
+    if stored.uid != uid:
+        stored.card.put("UID", [writer.line("UID", escape(uid))])
+    return writer.finished(now)
+
+
 def check(contact: Contact, uid: str) -> None:
     """Raise Refused for what Nextcloud is known to answer with an error that says nothing."""
     del contact

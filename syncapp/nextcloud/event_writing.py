@@ -125,6 +125,20 @@ def patch(data: bytes, event: Event, changed: Collection[Element], now: datetime
     return writer.finished()
 
 
+def again(data: bytes, uid: str, now: datetime) -> Text:
+    """A former object as it was, to be stored once more with a UID that it may not have had.
+
+    Raises Unreadable for one that could not have been read.
+    """
+    stored = parse(data)
+    writer = _Writer(stored, stored.event, now)
+    for component in (stored.master, *stored.overrides.values()):
+        if stored.uid != uid:
+            component.put("UID", [writer.line("UID", uid)])
+    writer.touch(stored.master, bump=False)
+    return writer.finished()
+
+
 def check(event: Event, uid: str) -> None:
     """Raise Refused for what Nextcloud is known to answer with an error that says nothing."""
     if len(uid) > 255:

@@ -215,7 +215,10 @@ class NextcloudSide:
 
     def _create(self, creation: Creation) -> Written:
         self.check(creation.item, creation.uid)
-        text = self._codec.new(creation.item, creation.uid, self._clock())
+        if creation.native:
+            text = self._codec.again(creation.native, creation.uid, self._clock())
+        else:
+            text = self._codec.new(creation.item, creation.uid, self._clock())
         path = reading.path_in(creation.folder, creation.own_id, self._codec)
         answer, written = self._put(path, text, {"If-None-Match": "*"})
         if written is not None:
@@ -242,7 +245,10 @@ class NextcloudSide:
     def _update(self, update: Update) -> Written:
         old = update.object
         self.check(update.item, old.uid)
-        text = self._codec.patch(old.source, update.item, update.changed, self._clock())
+        if update.native:
+            text = self._codec.again(update.native, old.uid, self._clock())
+        else:
+            text = self._codec.patch(old.source, update.item, update.changed, self._clock())
         answer, written = self._put(old.id, text, _if_match(old.revision))
         if written is not None:
             return written

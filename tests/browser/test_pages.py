@@ -114,7 +114,7 @@ def test_held_deletions_are_put_back_with_one_click(signed_in: Page, picture: Pi
     anna = scene.ordinary_morning()["anna.berger"]
     scene.held_deletions(anna)
     signed_in.goto(f"/users/{anna.pk}/")
-    held = signed_in.get_by_role("region", name="Held deletions")
+    held = signed_in.get_by_role("region", name="Held for your decision")
     expect(held).to_contain_text("23 items are gone in Exchange")
     expect(held.get_by_role("button", name="Delete 23 in Nextcloud")).to_be_visible()
     fits(signed_in)

@@ -302,6 +302,34 @@ class SideContract:
         written(side.update([Update(made, emptied, changed)])[0])
         assert content(read(side, made.id).item) == content(side.project(emptied))
 
+    def test_an_earlier_version_is_given_back_as_it_was(self, side: Side, folder: str, kind: Kind) -> None:
+        made = create(side, folder, samples.rich(kind))
+        edit(side, made.id, "Ganz anders")
+        now, native = read(side, made.id), side.pack(made.source)
+        [result] = side.update([Update(now, made.item, frozenset({samples.name_element(kind)}), native)])
+        found = read(side, written(result).id)
+        assert content(found.item) == content(made.item)
+        assert (found.id, found.uid, found.own_id) == (made.id, made.uid, made.own_id)
+        assert found.whole == made.whole
+
+    def test_an_earlier_version_is_not_given_back_over_what_changed_meanwhile(
+        self, side: Side, other: Side, folder: str, kind: Kind
+    ) -> None:
+        made = create(side, folder, samples.plain(kind))
+        edit(other, made.id, "Von jemand anderem")
+        native = side.pack(made.source)
+        [result] = side.update([Update(made, made.item, frozenset({samples.name_element(kind)}), native)])
+        assert isinstance(result, ChangedMeanwhile)
+
+    def test_an_earlier_version_is_created_again_as_it_was(self, side: Side, folder: str, kind: Kind) -> None:
+        made = create(side, folder, samples.rich(kind))
+        written(side.delete([Deletion(made.id, made.revision)])[0])
+        own_id, uid = samples.own_id(), samples.uid()
+        [result] = side.create([Creation(own_id, uid, folder, made.item, side.pack(made.source))])
+        found = read(side, written(result).id)
+        assert content(found.item) == content(made.item)
+        assert (found.uid, found.own_id) == (uid, own_id)
+
     def test_an_update_of_what_changed_meanwhile_is_refused(self, side: Side, other: Side, folder: str) -> None:
         made = create(side, folder, samples.plain(side.kind))
         edit(other, made.id, "Von jemand anderem")

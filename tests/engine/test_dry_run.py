@@ -26,9 +26,10 @@ from syncapp.engine.lease import LeaseLost
 from syncapp.items import Item, Kind
 from syncapp.items.elements import elements
 from syncapp.items.event import Occurrence
-from syncapp.models import Hold, Pairing, Run, RunLine, aside
+from syncapp.models import History, Hold, Pairing, Run, RunLine, aside
 from syncapp.side import Side, SideName, SidesOf, Unreachable
-from tests.engine.test_scenarios_conflicts import SECOND_WEEK
+from tests.engine.test_restoration import ask
+from tests.engine.test_scenarios_conflicts import SECOND_WEEK, linked
 
 BOTH_WAYS = pytest.mark.parametrize("here", SideName)
 HISTORIES = 300 if os.environ.get("HYPOTHESIS_PROFILE") == "deep" else 15
@@ -158,7 +159,7 @@ def test_a_uid_in_nextclouds_bin_is_announced_as_restored(town: Town) -> None:
     town.phone.delete(old.id)
     town.outlook.create(town.folder(EXCHANGE), event("Haushalt"), uid="same")
     announced = [each.code for each in rehearse(town).announced]
-    assert announced == ["restored", "updated", "differed"]
+    assert announced == ["restored", "updated"]
     town.sync(wait=False)
     assert [line.code for line in RunLine.objects.order_by("pk")] == announced
 
@@ -166,6 +167,15 @@ def test_a_uid_in_nextclouds_bin_is_announced_as_restored(town: Town) -> None:
 def test_the_series_with_exceptions_is_one_item(town: Town) -> None:
     town.phone.create(town.folder(NEXTCLOUD), series(exceptions=(Occurrence(SECOND_WEEK, deleted=True),)))
     assert said(rehearse(town)) == [("created", "exchange", "Jour fixe")]
+
+
+@BOTH_WAYS
+def test_an_earlier_version_that_is_asked_back_is_announced(town: Town, here: SideName) -> None:
+    on = dict(zip(SideName, linked(town, event("Budget")), strict=True))
+    town.person(here.other).edit(on[here.other], titled("Etat"))
+    town.settle()
+    ask(town, History.objects.get(side=here))
+    assert said(rehearse(town)) == [("put-back", here.value, "Etat")]
 
 
 def test_trouble_of_a_server_ends_it(town: Town) -> None:

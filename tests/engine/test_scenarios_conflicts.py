@@ -50,7 +50,7 @@ def test_a_conflict_is_told_once_with_what_won_and_why(town: Town, rule: str) ->
         "history."
     ]
     assert ("Etat" if winner is EXCHANGE else "Haushalt") in town.history_titles()
-    assert History.objects.exclude(fields="").get().fields == "title"
+    assert History.objects.exclude(conflicts="").get().conflicts == "title"
 
 
 def test_differences_at_first_contact_are_told_as_such(town: Town) -> None:

@@ -60,17 +60,18 @@ def test_a_run_whose_worker_is_gone_is_closed_as_lost() -> None:
     }
 
 
-def test_history_is_forgotten_after_its_days(settings: Settings) -> None:
-    settings.HISTORY_DAYS = 10
+@pytest.mark.parametrize(("days", "left"), [(10, [b"young"]), (0, [])])
+def test_history_is_forgotten_after_its_days_and_runs_are_not(settings: Settings, days: int, left: list[bytes]) -> None:
+    settings.HISTORY_DAYS = days
     person = enrollment()
-    for age, mark in ((9, b"young"), (11, b"old")):
+    for age, mark in ((9, b"young"), (11, b"old"), (91, b"very old")):
         at = timezone.now() - dt.timedelta(days=age)
         History.objects.create(enrollment=person, key=b"k", kind="event", side="exchange", reason="deleted",
-                               fingerprint=mark, content=b"", at=at)  # fmt: skip
+                               fingerprint=mark, content=b"sealed", at=at)  # fmt: skip
         Run.objects.create(enrollment=person, started_at=at, finished_at=at, outcome=Run.Outcome.DONE)
     dispatch.tick()
-    assert [bytes(row.fingerprint) for row in History.objects.all()] == [b"young"]
-    assert Run.objects.count() == 1
+    assert [bytes(row.fingerprint) for row in History.objects.all()] == left
+    assert Run.objects.count() == 2
 
 
 def test_a_task_never_raises_and_logs_no_content(caplog: pytest.LogCaptureFixture) -> None:

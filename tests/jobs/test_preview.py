@@ -375,9 +375,8 @@ def test_a_task_that_the_queue_brings_twice_does_nothing_the_second_time(world: 
     assert (queued(), world.wire.calls) == ([], [])
 
 
-def test_a_preview_is_forgotten_with_the_runs_of_its_time(settings: Settings) -> None:
-    settings.HISTORY_DAYS = 10
-    old = timezone.now() - dt.timedelta(days=11)
+def test_a_preview_is_forgotten_with_the_runs_of_its_time() -> None:
+    old = timezone.now() - dt.timedelta(days=91)
     preview.store(enrollment(), DryRun(old))
     preview.store(enrollment("bob", state=State.PREVIEW), DryRun(old))
     dispatch.tick()

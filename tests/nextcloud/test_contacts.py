@@ -349,3 +349,20 @@ def test_another_number_under_a_label_takes_the_line_of_the_one_before() -> None
     again = patched(data, after)
     assert read(again).phones == after.phones
     assert b"item1.TEL;TYPE=HOME,VOICE:030 3" in again
+
+
+# A former version ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", ["3.0", "4.0"])
+def test_a_former_version_is_stored_again_with_what_no_contact_says(version: str) -> None:
+    data = card("FN:Anna", "EMAIL:anna@lab.example", "X-SPOUSE:Bob", "item1.X-ABLABEL:Boot", version=version)
+    again = bytes(contact_writing.again(data, UID, NOW))
+    assert whole(again) == whole(data)
+    assert b"REV:20260102T030405Z" in again
+
+
+def test_a_former_version_gets_the_uid_that_it_shall_have() -> None:
+    again = bytes(contact_writing.again(card("FN:Anna", "X-SPOUSE:Bob"), "an;other", NOW))
+    assert contacts.parse(again).uid == "an;other"
+    assert b"X-SPOUSE:Bob" in again

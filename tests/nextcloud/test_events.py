@@ -619,3 +619,25 @@ def test_what_nextcloud_can_not_store_is_refused_before() -> None:
         with pytest.raises(Refused, match="3500"):
             event_writing.check(replace(event, recurrence=rule), UID)
     event_writing.check(replace(event, recurrence=Recurrence(Frequency.DAILY)), UID)
+
+
+# A former version ------------------------------------------------------------------------------------------------
+
+
+def test_a_former_version_is_stored_again_with_what_no_event_says() -> None:
+    data = calendar("SUMMARY:Budget", "DTSTART:20260105T080000Z", "SEQUENCE:2", "X-COLOUR:blue", "ATTACH:offer.pdf")
+    again = bytes(event_writing.again(data, UID, NOW))
+    assert whole(again) == whole(data)
+    assert b"DTSTAMP:20260102T030405Z" in again
+    assert b"SEQUENCE:2\r\n" in again
+
+
+def test_a_former_version_gets_the_uid_that_it_shall_have_in_every_part() -> None:
+    data = calendar(
+        "SUMMARY:Jour fixe", "DTSTART:20260105T080000Z", "RRULE:FREQ=WEEKLY", "X-COLOUR:blue",
+        "--", "RECURRENCE-ID:20260112T080000Z", "DTSTART:20260112T090000Z", "SUMMARY:Später",
+    )  # fmt: skip
+    again = bytes(event_writing.again(data, "another", NOW))
+    assert events.parse(again).uid == "another"
+    assert content(read(again)) == content(read(data))
+    assert UID.encode() not in again

@@ -54,7 +54,7 @@ def test_no_row_is_lost_on_the_way_here_and_back(recorded: dict[str, Any]) -> No
     former = written(migrate(recorded["schema"]))
     today = written(migrate())
     assert not lost(former, today)
-    assert written(migrate(recorded["schema"])) == former
+    assert not lost(today, written(migrate(recorded["schema"])))
     assert written(migrate()) == today
 
 
@@ -76,7 +76,7 @@ def test_links_are_in_every_state(recorded: dict[str, Any]) -> None:
     assert Link.objects.filter(content=None, dirty__gt=0, intent__isnull=True).exists(), "not looked at"
     assert Link.objects.filter(has_problem=True).exists()
     assert Link.objects.exclude(exchange_missing=None, nextcloud_missing=None).exists()
-    assert set(Hold.objects.values_list("state", flat=True)) == set(Hold.State.values)
+    assert {"waiting", "approved", "refused"} <= set(Hold.objects.values_list("state", flat=True))
     assert {True, False} == set(Sent.objects.values_list("linked", flat=True))
     assert {"overwritten", "deleted"} <= set(History.objects.values_list("reason", flat=True))
     assert Tomb.objects.exists()

@@ -5,8 +5,12 @@ from __future__ import annotations
 from syncapp.exchange.ews.common import EwsSide
 from syncapp.exchange.ews.connection import Connection
 from syncapp.exchange.ews.contact_side import EwsContactSide
+from syncapp.exchange.ews.contacts import read_contact
 from syncapp.exchange.ews.event_side import EwsEventSide
+from syncapp.exchange.ews.events import read_event
 from syncapp.exchange.ews.landmarks import Landmarks
+from syncapp.exchange.ews.native import Native
+from syncapp.items import Item
 from syncapp.items.values import Kind
 
 _SIDES: dict[Kind, type[EwsSide]] = {Kind.EVENT: EwsEventSide, Kind.CONTACT: EwsContactSide}
@@ -26,4 +30,10 @@ def open_sides(connection: Connection, home: str = "UTC") -> dict[Kind, EwsSide]
     return {kind: side(connection, home, landmarks) for kind, side in _SIDES.items()}
 
 
-__all__ = ["EwsSide", "open_side", "open_sides"]
+def unpack(kind: Kind, packed: bytes, home: str = "UTC") -> Item:
+    """The item in what ``Side.pack`` packed, without a connection. Raises ``Unreadable``."""
+    native = Native.unpack(packed)
+    return read_event(native, home) if kind is Kind.EVENT else read_contact(native, home)
+
+
+__all__ = ["EwsSide", "open_side", "open_sides", "unpack"]

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('syncapp', '0005_problems'),
+        ('syncapp', '0006_problems'),
     ]
 
     operations = [

@@ -12,7 +12,7 @@ def wait_for_approval(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('syncapp', '0003_open_runs'),
+        ('syncapp', '0004_safety'),
     ]
 
     operations = [
