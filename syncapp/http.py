@@ -1,14 +1,13 @@
 """HTTP/1.1 with one server: kept connections and cookies, time limits, bounded answers.
 
-There is no library in between because of what it costs, and a first sync is made of PUTs: httpx takes 0.5 ms of
-processor time for one, urllib3 0.2 ms, this 0.07 ms (docs/performance.md). A request is a few lines of text; answers,
-which are the hard part, are read by the standard library.
+There is no client library in between because of what it costs, and a first sync is made of PUTs: httpx takes 0.5 ms of
+processor time for one, urllib3 0.2 ms, this a twentieth of one (docs/performance.md). A request is a few lines of text;
+answers, which are the hard part, are read by llhttp, the parser of Node.js.
 """
 
 from __future__ import annotations
 
 import contextlib
-import io
 import select
 import socket
 import ssl
@@ -16,18 +15,19 @@ import time
 import zlib
 from collections.abc import Iterable, Mapping
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import mktime_tz, parsedate_tz
 from functools import cache
-from http.client import HTTPException, HTTPResponse, IncompleteRead
 from typing import Protocol
 from urllib.parse import urlsplit
 
 import certifi
+from httptools import HttpParserError, HttpResponseParser
 
 MAX_ANSWER = 256 * 1024 * 1024
 
-_PART = 256 * 1024
+_MAX_HEAD = 64 * 1024
+_PART = 64 * 1024
 _FIRST_FINAL_STATUS = 200
 _WITH_LENGTH = frozenset({"PUT", "POST"})
 """Methods whose requests say that they have no body (RFC 9110 section 8.6)."""
@@ -81,7 +81,7 @@ class Transport(Protocol):
     """How requests get to a server and answers back; ``Connections`` is the real one."""
 
     def exchange(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
-        """One request and its answer, whichever status it has. Raises HttpError."""
+        """One request (any but HEAD) and its answer, whichever status it has. Raises HttpError."""
 
     def close(self) -> None:
         """Let go of connections."""
@@ -134,22 +134,20 @@ class Connections:
         keep = False
         try:
             all_sent = connection.send(request, deadline)
-            response = connection.answer(method)
-            reply = Reply(
-                response.status, _body(response), {name.lower(): text for name, text in response.getheaders()}
-            )
-            keep = all_sent and not response.will_close
+            answer = connection.answer()
+            reply = Reply(answer.status, _unpacked(answer), answer.headers)
+            keep = all_sent and answer.may_go_on
         except TimeoutError as error:
             raise TooSlow("no answer in time") from error
-        except (OSError, HTTPException, zlib.error) as error:
+        except (OSError, HttpParserError, zlib.error) as error:
             raise Broken(type(error).__name__) from error
         finally:
             if keep:
                 self._idle.append(connection)
             else:
                 connection.close()
-        if "set-cookie" in reply.headers:
-            self._remember(response.headers.get_all("Set-Cookie", ()))
+        if answer.cookies:
+            self._remember(answer.cookies)
         return reply
 
     def _request(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> bytes:
@@ -215,19 +213,83 @@ def _expired(attributes: Mapping[str, str]) -> bool:
     return date is not None and mktime_tz(date) < time.time()
 
 
-class _Connection(io.RawIOBase):
-    """One connection, and what comes in from it as a stream; every wait is limited."""
+@dataclass
+class _Answer:
+    """One answer as far as it is known. ``may_go_on``: the connection can be used for another request afterwards."""
+
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    cookies: list[str] = field(default_factory=list)
+    body: list[bytes] = field(default_factory=list)
+    may_go_on: bool = False
+
+    @property
+    def ends_with_connection(self) -> bool:
+        """Whether its head is known, and does not say how long the body is (RFC 9112 section 6.3)."""
+        return bool(self.status) and not {"content-length", "transfer-encoding"} & self.headers.keys()
+
+
+class _Answers:
+    """What one server says on one connection: what llhttp calls while it is fed."""
+
+    def __init__(self) -> None:
+        self._parser = HttpResponseParser(self)
+        self.now = _Answer()
+        self.final: _Answer | None = None
+
+    def expect(self) -> None:
+        """A request was sent."""
+        self.now, self.final = _Answer(), None
+
+    def feed(self, data: bytes) -> None:
+        """More has come in. Raises HttpParserError for what is no HTTP."""
+        try:
+            self._parser.feed_data(data)
+        except HttpParserError:
+            if self.final is None:
+                raise
+            self.final.may_go_on = False
+
+    def on_message_begin(self) -> None:
+        """Called when an answer begins; one that nobody asked for spoils the connection."""
+        if self.final is not None:
+            self.final.may_go_on = False
+
+    def on_header(self, name: bytes, text: bytes) -> None:
+        """Called for each header."""
+        key, value = name.decode("latin-1").lower(), text.decode("latin-1")
+        self.now.headers[key] = value
+        if key == "set-cookie":
+            self.now.cookies.append(value)
+
+    def on_headers_complete(self) -> None:
+        """Called when the body begins."""
+        self.now.status = self._parser.get_status_code()
+
+    def on_body(self, part: bytes) -> None:
+        """Called for each part of the body."""
+        self.now.body.append(part)
+
+    def on_message_complete(self) -> None:
+        """Called at the end. Some answers only say that another will come (RFC 9110 section 15.2)."""
+        if self.final is None and self.now.status >= _FIRST_FINAL_STATUS:
+            self.final = self.now
+            self.final.may_go_on = self._parser.should_keep_alive()
+        self.now = _Answer()
+
+
+class _Connection:
+    """One connection; every wait is limited."""
 
     def __init__(self, sock: socket.socket, limits: Limits) -> None:
-        super().__init__()
         self._sock = sock
         self._limits = limits
+        self._answers = _Answers()
         self._deadline = 0.0
         self._idle_since = 0.0
 
     def close(self) -> None:
         """End the connection."""
-        super().close()
         self._sock.close()
 
     def usable(self) -> bool:
@@ -255,55 +317,34 @@ class _Connection(io.RawIOBase):
                 rest = rest[self._sock.send(rest) :]
         return not rest
 
-    def readable(self) -> bool:
-        """It is: ``io.BufferedReader`` asks."""
-        return True
-
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # any buffer in typeshed
-        """What has come in."""
-        self._limit()
-        count = self._sock.recv_into(buffer)
+    def answer(self) -> _Answer:
+        """The answer to what was sent. Raises Broken, TooLarge, HttpParserError and OSError."""
+        answers, size = self._answers, 0
+        answers.expect()
+        while answers.final is None:
+            self._limit()
+            data = self._sock.recv(_PART)
+            if not data:
+                if answers.now.ends_with_connection:
+                    return answers.now
+                raise Broken("the connection ended before the answer did")
+            size += len(data)
+            if size > _MAX_HEAD and not answers.now.status:
+                raise Broken("headers without an end")
+            answers.feed(data)
+            if size > MAX_ANSWER:
+                raise TooLarge(f"more than {MAX_ANSWER} bytes")
         self._idle_since = time.monotonic()
-        return count
-
-    def answer(self, method: str) -> HTTPResponse:
-        """The answer to what was sent, without those that only say that it will come (RFC 9110 section 15.2)."""
-        incoming = _Incoming(self)
-        while True:
-            response = HTTPResponse(incoming, method=method)  # type: ignore[arg-type]  # only makefile() is asked of it
-            response.begin()
-            if response.status >= _FIRST_FINAL_STATUS:
-                return response
+        return answers.final
 
 
-class _Incoming(io.BufferedReader):
-    """What ``HTTPResponse`` takes for a socket and for its file."""
-
-    def makefile(self, mode: str) -> _Incoming:
-        """Itself."""
-        del mode
-        return self
-
-    def close(self) -> None:
-        """Nothing: the end of an answer is not the end of the connection."""
-
-
-def _body(response: HTTPResponse) -> bytes:
-    """All of an answer. Raises TooLarge, IncompleteRead and zlib.error."""
-    parts: list[bytes] = []
-    size = 0
-    unpacked = None
-    if response.headers.get("Content-Encoding", "identity").lower() in ("gzip", "x-gzip", "deflate"):
-        # Not asked for; some proxy knows better.
-        unpacked = zlib.decompressobj(zlib.MAX_WBITS | 32)
-    while part := response.read(_PART):
-        if unpacked is not None:
-            part = unpacked.decompress(part, MAX_ANSWER + 1 - size)
-        size += len(part)
-        if size > MAX_ANSWER:
-            raise TooLarge(f"more than {MAX_ANSWER} bytes")
-        parts.append(part)
-    # Read in parts, the standard library takes an early end for the end.
-    if response.length:
-        raise IncompleteRead(b"", response.length)
-    return b"".join(parts)
+def _unpacked(answer: _Answer) -> bytes:
+    """The body of an answer. Raises TooLarge and zlib.error."""
+    body = b"".join(answer.body)
+    if answer.headers.get("content-encoding", "").lower() not in ("gzip", "x-gzip", "deflate"):
+        return body
+    # Not asked for; some proxy knows better.
+    unpacked = zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(body, MAX_ANSWER + 1)
+    if len(unpacked) > MAX_ANSWER:
+        raise TooLarge(f"more than {MAX_ANSWER} bytes")
+    return unpacked
