@@ -257,8 +257,7 @@ class _Answers:
                 not_written(self.work, self.name, job.case, result)
         self.made = {job.case.link.pk for job in linked}
         count_written(self.work, self.name, Hold.Deed.CREATE, [job.case for job in linked if job.case.link.pk in new])
-        keys, nonces = [job.case.key for job in linked], [job.nonce for job in linked]
-        Sent.objects.filter(key__in=keys, nonce__in=nonces).update(linked=True)
+        Sent.objects.link((job.case.key, job.nonce) for job in linked)
         if self.work.has_holds:
             Hold.objects.filter(link__in=self.made).delete()
 

@@ -37,7 +37,7 @@ def next_batch(work: Work, after: int, *, suspects: bool) -> list[Link]:
 def begin(work: Work, batch: Sequence[Link]) -> None:
     """Count the attempt before the work: an item that kills its worker can't do so for ever."""
     with work.commit():
-        Link.objects.filter(pk__in=[link.pk for link in batch]).update(attempts=F("attempts") + 1)
+        Link.objects.begin(batch)
         for link in batch:
             link.attempts += 1
             link.not_before = work.retry_at(link.attempts)

@@ -47,14 +47,15 @@ def _occurrences(event: Event, end: datetime) -> Iterator[tuple[datetime, dateti
             first: Moment = each.values["start"]
             yield _instant(first), _instant(each.values.get("end", duration_end(first, event)))
     for moment in _starts(event, end):
-        exception = changed.get(moment_key(moment))
+        exception = changed.get(moment_key(moment)) if changed else None
         if exception is None or not (exception.deleted or "start" in exception.values):
             yield _instant(moment), _instant(duration_end(moment, event))
 
 
 def _starts(event: Event, end: datetime) -> Iterator[Moment]:
+    # Nearly always this is enough, and nothing has to be expanded.
+    yield event.start
     if event.recurrence is None:
-        yield event.start
         return
     yield from event.recurrence.dates
     count = event.recurrence.count

@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterable, Sequence
-from operator import attrgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from django.db import connection, models
 from django.db.models import Q
+from django.db.models.base import ModelState
 
 from syncapp.items import Kind
 from syncapp.models.enrollment import Enrollment
 from syncapp.models.pairing import Pairing, digest
 from syncapp.models.rows import values_of
+from syncapp.models.statements import change_many
 from syncapp.side import SideName
 
 KEY_BYTES = 16
@@ -106,8 +107,9 @@ class LinkSide:
 
     @id.setter
     def id(self, value: str) -> None:
-        self._text = value
-        self.digest = digest(value) if value else None
+        if value != self._text:
+            self._text = value
+            self.digest = digest(value) if value else None
 
     @property
     def uid(self) -> str:
@@ -116,8 +118,9 @@ class LinkSide:
 
     @uid.setter
     def uid(self, value: str) -> None:
-        self._uid = value
-        self.uid_digest = digest(value) if value else None
+        if value != self._uid:
+            self._uid = value
+            self.uid_digest = digest(value) if value else None
 
     @property
     def known(self) -> bool:
@@ -183,13 +186,13 @@ class LinkManager(models.Manager["Link"]):
         for link in links:
             link.note_stored()
 
+    def begin(self, links: Sequence[Link]) -> None:
+        """Count one more attempt of each, in the database."""
+        change_many("UPDATE syncapp_link SET attempts = attempts + 1 WHERE id = %s", [(link.pk,) for link in links])
+
     def clean(self, read: Iterable[tuple[int, int]]) -> None:
         """Clear the dirt of links, given as (pk, the counter that was read): newer dirt stays (rule 20)."""
-        by_value: dict[int, list[int]] = {}
-        for pk, value in read:
-            by_value.setdefault(value, []).append(pk)
-        for value, pks in by_value.items():
-            self.filter(pk__in=pks, dirty=value).update(dirty=0, untold="")
+        change_many("UPDATE syncapp_link SET dirty = 0, untold = '' WHERE id = %s AND dirty = %s", list(read))
 
 
 class Link(models.Model):
@@ -296,20 +299,28 @@ class Link(models.Model):
 
     @classmethod
     def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **modes: Any) -> Link:
-        """A stored link; one that was loaded with all columns knows what of it was stored."""
-        link = super().from_db(db, field_names, values, **modes)
-        if len(values) == len(cls._meta.concrete_fields):
-            link.note_stored()
+        """A stored link; one that was loaded with all columns knows what of it was stored.
+
+        The constructor would set each of forty columns by itself, and send signals, which nobody of ours receives.
+        """
+        if len(values) != len(cls._meta.concrete_fields):
+            return super().from_db(db, field_names, values, **modes)
+        link = cls.__new__(cls)
+        link._state = ModelState()
+        link._state.db, link._state.adding = db, False
+        vars(link).update(zip(field_names, values, strict=True))
+        link.note_stored()
         return link
 
     def note_stored(self) -> None:
         """What the columns hold now is what is stored."""
-        vars(self)[_STORED] = _values_of(self)
+        vars(self)[_STORED] = {**vars(self), _STORED: None}
 
     def changed_since_stored(self) -> set[str]:
         """The attributes of columns that hold something else than what was last stored, as far as we know."""
-        stored, now = vars(self)[_STORED], _values_of(self)
-        return {name for name, old, new in zip(_WRITTEN, stored, now, strict=True) if old != new}
+        now = vars(self)
+        stored = now[_STORED]
+        return {name for name in _WRITTEN if now[name] != stored[name]}
 
     def side(self, name: SideName) -> LinkSide:
         """The columns of one side."""
@@ -351,4 +362,3 @@ class Link(models.Model):
 
 
 _WRITTEN = tuple(each.attname for each in Link._meta.concrete_fields if each.name not in _FIXED)
-_values_of = attrgetter(*_WRITTEN)

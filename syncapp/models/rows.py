@@ -33,7 +33,7 @@ def insert(model: type[models.Model], rows: Sequence[Row]) -> None:
 
 def _with_defaults(fields: Sequence[models.Field[Any, Any]], rows: Sequence[Row]) -> list[list[Any]]:
     defaults = [(each.attname, each.get_default()) for each in fields]
-    made = [each for each in fields if callable(each.default)]
+    made = [each for each in fields if each.has_default() and callable(each.default)]
     adapt = _adapter(fields)
     complete: list[list[Any]] = []
     for row in rows:

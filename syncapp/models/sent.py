@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from django.db import models
@@ -9,6 +10,15 @@ from django.db import models
 from syncapp.items.fingerprint import Base
 from syncapp.models.enrollment import Enrollment
 from syncapp.models.link import KEY_BYTES, NONCE_BYTES
+from syncapp.models.statements import change_many
+
+
+class SentManager(models.Manager["Sent"]):
+    """Attempts are answered in batches."""
+
+    def link(self, answered: Iterable[tuple[bytes, bytes]]) -> None:
+        """The objects of these attempts, given as (key, nonce), became their links'."""
+        change_many("UPDATE syncapp_sent SET linked = %s WHERE key = %s AND nonce = %s", [(True, *e) for e in answered])
 
 
 class Sent(models.Model):
@@ -30,6 +40,8 @@ class Sent(models.Model):
     steps = models.JSONField(default=list)
     linked = models.BooleanField(default=False)
     at = models.DateTimeField()
+
+    objects: ClassVar[SentManager] = SentManager()
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["key", "nonce"], name="one_row_per_nonce")]

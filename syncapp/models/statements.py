@@ -1,5 +1,5 @@
-"""Statements written out as SQL, for what is asked at every look: Django takes longer to build them than the database
-to answer. They mean the same to SQLite and to PostgreSQL.
+"""Statements written out as SQL, for what is asked at every look or for every item: Django takes longer to build them
+than the database to answer. They mean the same to SQLite and to PostgreSQL.
 """
 
 from __future__ import annotations
@@ -19,6 +19,13 @@ def change(sql: str, params: Sequence[object]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(sql, _adapted(params))
         return int(cursor.rowcount)
+
+
+def change_many(sql: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Run one prepared statement that writes, once for each row of parameters, which are texts, numbers or bytes."""
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.executemany(sql, rows)
 
 
 def read(model: type[M], sql: str, params: Sequence[object]) -> list[M]:
