@@ -309,7 +309,7 @@ class _Answers:
 
 def _updated(work: Work, name: SideName, job: Updating, result: Written) -> None:
     case, write = job.case, job.write
-    skipped = {work.prints(case.key).path(each) for each in result.unwritten}
+    skipped = {case.prints.path(each) for each in result.unwritten}
     open_paths = _open(case, name, write)
     _advance(case, name, write.target, skipped)
     _advance(case, name.other, write.source, skipped)
@@ -342,7 +342,7 @@ def _advance(case: Case, name: SideName, delta: Delta, skipped: Collection[bytes
 
 def _created(work: Work, name: SideName, job: Creating, result: Written) -> None:
     case, link = job.case, job.case.link
-    skipped = {work.prints(case.key).path(each) for each in result.unwritten}
+    skipped = {case.prints.path(each) for each in result.unwritten}
     there = case.side(name)
     there.id, there.uid, there.nonce, there.pairing_id = result.id, job.creation.uid, job.nonce, job.pairing_id
     there.missing, there.lost, there.earlier, there.revision = None, False, b"", ""

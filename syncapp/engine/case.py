@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from syncapp.engine import intents
 from syncapp.engine.work import Work
-from syncapp.items.fingerprint import Base, Hashes
+from syncapp.items.fingerprint import Base, Fingerprinter, Hashes
+from syncapp.items.once import once
 from syncapp.models import Link, Pairing
 from syncapp.models.link import LinkSide
 from syncapp.side import Object, SideName
@@ -48,6 +49,11 @@ class Case:
         """The key of the link."""
         return bytes(self.link.key)
 
+    @once
+    def prints(self) -> Fingerprinter:
+        """The fingerprinter of the link."""
+        return self.work.prints(self.key)
+
     @property
     def intent(self) -> intents.Intent | None:
         """What was begun."""
@@ -62,7 +68,7 @@ class Case:
         """What stands on one side now."""
         found = self.objects[name]
         if self._hashed.get(name, (None,))[0] is not found:
-            self._hashed[name] = (found, self.work.prints(self.key).item(found.item))
+            self._hashed[name] = (found, self.prints.item(found.item))
         return self._hashed[name][1]
 
     def base(self, name: SideName) -> Hashes:

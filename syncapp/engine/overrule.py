@@ -27,6 +27,6 @@ def overrule(case: Case, name: SideName, write: Write) -> None:
 
 def stand_over(case: Case, name: SideName, found: Object) -> None:
     """A new item stands over what lay in the bin of side ``name``, which says nothing that anybody wants."""
-    there = case.work.prints(case.key).item(found.item)
+    there = case.prints.item(found.item)
     case.side(name).base = Base(there).pack()
     case.side(name.other).base = Base(dict.fromkeys(there, _NEVER_SAID)).pack()

@@ -157,7 +157,7 @@ class _Batch:
             name: View(case.objects[name].item, case.base(name), self.work.side(name).project) for name in SideName
         }
         winner, _why = case.ruling
-        return decide(views, self.work.prints(case.key), winner=winner, source=case.source)
+        return decide(views, case.prints, winner=winner, source=case.source)
 
     def _agree(self, case: Case, decision: Decision) -> None:
         """Nothing has to be written."""
@@ -367,7 +367,7 @@ class _Batch:
         if not case.link.failures:
             return False
         side = self.work.side(name)
-        item, _ = first_copy(case.objects[name.other].item, side.project, self.work.prints(case.key))
+        item, _ = first_copy(case.objects[name.other].item, side.project, case.prints)
         try:
             side.check(item, case.side(name.other).uid)
         except Refused as problem:
@@ -411,7 +411,7 @@ class _Batch:
         elif hits.binned:
             self._unbin(name, case, hits.binned[-1].id, pairing_id)
             return None
-        side, prints = self.work.side(name), self.work.prints(case.key)
+        side, prints = self.work.side(name), case.prints
         item, values = first_copy(case.objects[name.other].item, side.project, prints)
         paths = {each: prints.path(each) for each in values}
         target = {paths[each]: value for each, value in values.items()}

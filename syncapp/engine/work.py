@@ -18,6 +18,7 @@ from syncapp.engine.lease import Lease
 from syncapp.engine.look import Looked
 from syncapp.items import Event, Item, Kind
 from syncapp.items.fingerprint import UNKNOWN, Base, Fingerprinter, Hashes
+from syncapp.items.once import once
 from syncapp.items.values import ZonedTime
 from syncapp.models import Enrollment, Link, Pairing
 from syncapp.models.link import LinkSide
@@ -180,7 +181,11 @@ class Work:
 
     def content_digest(self, content: bytes) -> bytes:
         """A keyed digest by which the same content is recognised within the enrollment."""
-        return Fingerprinter(self.base_key, self.enrollment_id.to_bytes(16, "big")).whole(content)
+        return self._of_enrollment.whole(content)
+
+    @once
+    def _of_enrollment(self) -> Fingerprinter:
+        return Fingerprinter(self.base_key, self.enrollment_id.to_bytes(16, "big"))
 
     # Objects ---------------------------------------------------------------------------------------------------------
 

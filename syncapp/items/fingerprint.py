@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from hashlib import blake2b
 
 from syncapp.items import Item, fields
 from syncapp.items.elements import Element, elements
+from syncapp.items.once import once
 
 _PATH_BYTES = 6
 _VALUE_BYTES = 8
@@ -26,39 +26,57 @@ Hashes = Mapping[bytes, bytes]
 
 @dataclass(frozen=True)
 class Fingerprinter:
-    """Hashes for one link: ``key`` (32 bytes) is the installation's, ``salt`` (16 bytes) the link's own."""
+    """Hashes for one link: ``key`` (32 bytes) is the installation's, ``salt`` (16 bytes) the link's own.
+
+    What it has hashed it knows: the sides of an item have most of their elements in common.
+    """
 
     key: bytes
     salt: bytes
 
     def path(self, element: Element) -> bytes:
         """The name under which an element stands in a base."""
-        return _hash(self._paths, "\x1f".join(element).encode())
+        found = self._known_paths.get(element)
+        if found is None:
+            found = self._known_paths[element] = _hash(self._paths, "\x1f".join(element).encode())
+        return found
 
     def value(self, element: Element, normal: str) -> bytes:
         """The hash of an element's normal form; equal texts in different elements hash differently."""
-        return _hash(self._values, ("\x1f".join(element) + "\x1e" + normal).encode())
+        found = self._known_values.get((element, normal))
+        if found is None:
+            content = "\x1f".join(element) + "\x1e" + normal
+            found = self._known_values[element, normal] = _hash(self._values, content.encode())
+        return found
 
     def item(self, item: Item) -> dict[bytes, bytes]:
         """The hashes of a whole item."""
-        found: dict[bytes, bytes] = {}
-        paths, values = self._paths, self._values
-        for element, part in elements(item).items():
-            path = "\x1f".join(element)
-            found[_hash(paths, path.encode())] = _hash(values, f"{path}\x1e{part.normal}".encode())
-        return found
+        path, value = self.path, self.value
+        return {path(element): value(element, part.normal) for element, part in elements(item).items()}
 
     def whole(self, content: bytes) -> bytes:
         """The hash of a whole native object (docs/architecture.md, rule 5)."""
-        return _hash(self._keyed(b"whole", _VALUE_BYTES), content)
+        return _hash(self._wholes, content)
 
-    @cached_property
+    @once
     def _paths(self) -> blake2b:
         return self._keyed(b"path", _PATH_BYTES)
 
-    @cached_property
+    @once
     def _values(self) -> blake2b:
         return self._keyed(b"value", _VALUE_BYTES)
+
+    @once
+    def _wholes(self) -> blake2b:
+        return self._keyed(b"whole", _VALUE_BYTES)
+
+    @once
+    def _known_paths(self) -> dict[Element, bytes]:
+        return {}
+
+    @once
+    def _known_values(self) -> dict[tuple[Element, str], bytes]:
+        return {}
 
     def _keyed(self, purpose: bytes, size: int) -> blake2b:
         return blake2b(digest_size=size, key=self.key, salt=self.salt, person=purpose)

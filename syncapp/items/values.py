@@ -54,6 +54,12 @@ class ZonedTime:
             return self.wall.replace(tzinfo=UTC)
         return self.wall.replace(tzinfo=ZoneInfo(self.zone)).astimezone(UTC)
 
+    @once
+    def key(self) -> str:
+        """See ``moment_key``."""
+        text = (self.instant if self.zone else self.wall).isoformat()[:19].replace("-", "").replace(":", "")
+        return text + "Z" if self.zone else text
+
     def in_zone(self, zone: str) -> ZonedTime:
         """The same instant, read off a clock in ``zone`` (an IANA name)."""
         return ZonedTime(self.instant.astimezone(ZoneInfo(zone)).replace(tzinfo=None, fold=0), zone)
@@ -73,8 +79,7 @@ def moment_key(moment: Moment) -> str:
     """
     if not isinstance(moment, ZonedTime):
         return moment.isoformat().replace("-", "")
-    text = (moment.instant if moment.zone else moment.wall).isoformat()[:19].replace("-", "").replace(":", "")
-    return text + "Z" if moment.zone else text
+    return moment.key
 
 
 class Frequency(StrEnum):
