@@ -8,12 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db.models import F
-
 from syncapp.engine.clock import Clock
 from syncapp.items.elements import Element
 from syncapp.models import Link, Problem, Run, RunLine
 from syncapp.models.rows import Row, insert
+from syncapp.models.statements import change
 from syncapp.side import SideName
 
 _REPAIRS = frozenset({"created", "updated", "deleted", "adopted", "held"})
@@ -82,7 +81,8 @@ class Journal:
         """Write what was noted; called at the end of a transaction."""
         insert(RunLine, self._lines)
         if self._new:
-            Run.objects.filter(pk=self.run.pk).update(**{name: F(name) + value for name, value in self._new.items()})
+            counts = ", ".join(f"{name} = {name} + %s" for name in self._new)
+            change(f"UPDATE syncapp_run SET {counts} WHERE id = %s", [*self._new.values(), self.run.pk])  # noqa: S608
 
     def pending(self, number: int) -> None:
         """Say how many items wait."""

@@ -11,20 +11,25 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F
 
 from syncapp.engine.collect import note_created_and_gone
 from syncapp.engine.late import remove_late_copies, was_sent
 from syncapp.engine.read import revision_of
-from syncapp.engine.work import BATCH, Work
+from syncapp.engine.work import BATCH, Due, Work
 from syncapp.items import Event, Item
 from syncapp.items.elements import contact_handles, contact_name, content_key
 from syncapp.models import Link, Sent
 from syncapp.models.link import parse_own_id
 from syncapp.models.pairing import digest
+from syncapp.models.statements import among, column, read
 from syncapp.side import Object, SideError, SideName
 
 _CONTENT_BYTES = 8
+_CANDIDATES = """
+SELECT * FROM syncapp_link WHERE enrollment_id = %s AND kind = %s
+AND (key IN {keys} OR {name}_uid_digest IN {uids} AND ({other}_digest IS NOT NULL OR {other}_missing IS NOT NULL))
+"""
 
 
 def match(work: Work) -> bool:
@@ -32,52 +37,46 @@ def match(work: Work) -> bool:
     last = dict.fromkeys(SideName, 0)
     while True:
         ahead = {name: _Ahead(work, name, last[name]) for name in SideName}
-        work.at_once([each.read for each in ahead.values() if each.ids])
-        if not any(each.ids for each in ahead.values()):
+        work.at_once([each.read for each in ahead.values() if each.links])
+        if not any(each.links for each in ahead.values()):
             break
         for name in SideName:
             if work.out_of_time():
                 return False
-            # Asked for only now: what was new on this side may have found its link on the other.
-            batch = list(_new(work, name, last[name])[:BATCH])
-            if batch:
-                last[name] = batch[-1].pk
-                _survey(work, name, batch, ahead[name])
+            if links := ahead[name].links:
+                # Asked for only now: what was new on this side may have found its link on the other.
+                still = set(column(*_new(work, name, last[name], columns="id")))
+                last[name] = links[-1].pk
+                _survey(work, name, [link for link in links if link.pk in still], ahead[name].found)
     adopt(work)
     return True
 
 
-def _new(work: Work, name: SideName, after: int) -> QuerySet[Link]:
-    """Half-links of one side that nobody has looked at."""
-    missing = {f"{name.other}_digest": None, f"{name.other}_missing": None, "intent__isnull": True, "content": None}
-    due = Q(not_before=None) | Q(not_before__lte=work.clock.now())
-    return work.dirty().filter(due, pk__gt=after, **missing).order_by("pk")
+def _new(work: Work, name: SideName, after: int, *, columns: str = "*") -> Due:
+    """The next half-links of one side that nobody has looked at."""
+    half = f"{name.other}_digest IS NULL AND {name.other}_missing IS NULL AND intent IS NULL AND content IS NULL"
+    return work.due(half, [], after=after, limit=BATCH, columns=columns)
 
 
 class _Ahead:
-    """The objects of the next batch of one side, which are read at the same time as those of the other side."""
+    """The next batch of one side, whose objects are read at the same time as those of the other side."""
 
     def __init__(self, work: Work, name: SideName, after: int) -> None:
-        self.ids = frozenset(_new(work, name, after).values_list(f"{name}_id_text", flat=True)[:BATCH])
+        self.links = read(Link, *_new(work, name, after))
         self.found: dict[str, Object | SideError] = {}
+        self._ids = [link.side(name).id for link in self.links]
         self._side = work.side(name)
 
     def read(self) -> None:
         """Runs in a thread of its own: no models here."""
-        self.found.update(self._side.read(list(self.ids)))
-
-    def objects(self, ids: Iterable[str]) -> Mapping[str, Object | SideError]:
-        """What stands at these ids; those that nobody foresaw are read now."""
-        missing = [id for id in ids if id not in self.ids]
-        return {**self.found, **self._side.read(missing)} if missing else self.found
+        self.found.update(self._side.read(self._ids))
 
 
 # One batch -----------------------------------------------------------------------------------------------------------
 
 
-def _survey(work: Work, name: SideName, batch: Sequence[Link], ahead: _Ahead) -> None:
+def _survey(work: Work, name: SideName, batch: Sequence[Link], read: Mapping[str, Object | SideError]) -> None:
     """Remember what new objects are recognised by, and relink those that are not new at all."""
-    read = ahead.objects(link.side(name).id for link in batch)
     objects: dict[int, Object] = {}
     gone, broken = [], []
     for link in batch:
@@ -187,10 +186,10 @@ def _candidates(
     uids = [link.side(name).uid_digest for link in batch if link.side(name).uid_digest]
     if not keys and not uids:
         return []
-    column = f"{name}_uid_digest"
-    complete = Q(**{f"{name.other}_digest__isnull": False}) | Q(**{f"{name.other}_missing__isnull": False})
-    found = work.links().filter(Q(key__in=keys) | (Q(**{f"{column}__in": uids}) & complete))
-    links = list(found.exclude(pk__in=[link.pk for link in batch]))
+    sql = _CANDIDATES.format(name=name, other=name.other, keys=among(keys), uids=among(uids))
+    found = read(Link, sql, [work.enrollment_id, work.kind, *keys, *uids])
+    new = {link.pk for link in batch}
+    links = [link for link in found if link.pk not in new]
     by_key = {bytes(link.key): link for link in links}
     by_uid = {bytes(uid): link for link in links if (uid := link.side(name).uid_digest)}
     candidates = [

@@ -24,10 +24,14 @@ from syncapp.engine.resolve import Hits, attach, resolve, search
 from syncapp.engine.work import Work
 from syncapp.items import Event
 from syncapp.items.window import in_window
-from syncapp.models import Link, Pairing, Sent
+from syncapp.models import Link, Pairing
 from syncapp.models.link import new_nonce, own_id
 from syncapp.models.pairing import digest
+from syncapp.models.statements import among, column
+from syncapp.models.statements import read as read_rows
 from syncapp.side import Creation, Object, Refused, SideName, Throttled
+
+_OF_UIDS = "SELECT * FROM syncapp_link WHERE enrollment_id = %s AND kind = %s AND {name}_uid_digest IN {digests}"
 
 
 def process(work: Work) -> bool:
@@ -350,7 +354,7 @@ class _Batch:
             return []
         uids = self._uids(name, cases)
         keys = [case.key for case in cases]
-        sent = {bytes(key) for key in Sent.objects.filter(key__in=keys).values_list("key", flat=True)}
+        sent = set(map(bytes, column(f"SELECT key FROM syncapp_sent WHERE key IN {among(keys)}", keys)))  # noqa: S608
         asked = [case for case in cases if self._worth_a_search(name, case, case.key in sent)]
         hits = search(self.work, name, [(case.link, uids[case.link.pk], case.key in sent) for case in asked])
         jobs: list[Creating] = []
@@ -390,8 +394,9 @@ class _Batch:
             case.link.pk: "" if case.link.fresh_uid else case.side(name).uid or case.side(name.other).uid
             for case in cases
         }
-        column = f"{name}_uid_digest"
-        using = self.work.links().filter(**{f"{column}__in": [digest(uid) for uid in wishes.values() if uid]})
+        digests = [digest(uid) for uid in wishes.values() if uid]
+        sql = _OF_UIDS.format(name=name, digests=among(digests))
+        using = read_rows(Link, sql, [self.work.enrollment_id, self.work.kind, *digests])
         # A half-link with this UID is no other item: the search finds its object, and the two become one.
         used = {link.side(name).uid: link.pk for link in using if link.half is None and link.side(name).there}
         for pk, uid in wishes.items():

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django.db.models import F, Q
+from django.db.models import F
 
 from syncapp.engine.case import Case
 from syncapp.engine.work import BATCH, Work, title_of
-from syncapp.models import Link, Problem
+from syncapp.models import Link, Problem, statements
 from syncapp.side import Object, SideError, SideName, Unreadable
 
 _ROUNDS = 4
@@ -24,10 +24,9 @@ def next_batch(work: Work, after: int, *, suspects: bool) -> list[Link]:
     ``suspects`` are those on which work was begun before and came to no end: each may have killed its worker, and comes
     alone. What merely failed comes with the others, and costs no requests of its own.
     """
-    due = Q(not_before=None) | Q(not_before__lte=work.clock.now())
-    begun = Q(attempts__gte=_SUSPECT) if suspects else Q(attempts__lt=_SUSPECT)
+    begun, limit = ("attempts >= %s", 1) if suspects else ("attempts < %s", BATCH)
     while True:
-        found = list(work.dirty().filter(due, begun, pk__gt=after).order_by("pk")[: 1 if suspects else BATCH])
+        found = statements.read(Link, *work.due(begun, [_SUSPECT], after=after, limit=limit))
         batch = [link for link in found if work.rounds[link.pk] < _ROUNDS]
         if batch or not found:
             return batch

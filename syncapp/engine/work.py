@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -22,11 +22,21 @@ from syncapp.items.once import once
 from syncapp.items.values import ZonedTime
 from syncapp.models import Enrollment, Link, Pairing
 from syncapp.models.link import LinkSide
+from syncapp.models.statements import among
 from syncapp.side import Found, Object, Side, SideName, SidesOf
 
 BATCH = 100
 """Items per commit and per request."""
 
+Due = tuple[str, list[object]]
+"""See ``Work.due``."""
+
+_DUE = """
+SELECT {columns} FROM syncapp_link
+WHERE enrollment_id = %s AND kind = %s AND dirty > 0 AND (not_before IS NULL OR not_before <= %s) AND id > %s
+AND (exchange_pairing_id IN {stuck}) IS NOT TRUE AND (nextcloud_pairing_id IN {stuck}) IS NOT TRUE AND {where}
+ORDER BY id LIMIT %s
+"""
 _CACHED_OBJECTS = 2000
 _SECONDS_PER_ITEM = 2.0
 _LONGEST_DELAY = 24 * 60
@@ -129,6 +139,15 @@ class Work:
         if stuck:
             dirty = dirty.exclude(Q(exchange_pairing__in=stuck) | Q(nextcloud_pairing__in=stuck))
         return dirty
+
+    def due(self, where: str, params: Sequence[object], *, after: int, limit: int, columns: str = "*") -> Due:
+        """What ``dirty`` has after a row, if it is due and meets a condition, in order: a statement and its parameters.
+
+        For what is asked for each batch.
+        """
+        stuck = sorted(self.disabled | self.broken)
+        sql = _DUE.format(columns=columns, where=where, stuck=among(stuck))
+        return sql, [self.enrollment_id, self.kind, self.clock.now(), after, *stuck, *stuck, *params, limit]
 
     @property
     def active(self) -> list[int]:

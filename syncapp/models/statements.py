@@ -4,7 +4,7 @@ than the database to answer. They mean the same to SQLite and to PostgreSQL.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar
@@ -34,6 +34,18 @@ def read(model: type[M], sql: str, params: Sequence[object]) -> list[M]:
         cursor.execute(sql, _adapted(params))
         make = _maker(model, tuple(each[0] for each in cursor.description))
         return [make(row) for row in cursor.fetchall()]
+
+
+def column(sql: str, params: Sequence[object]) -> list[Any]:
+    """The values of the one column that a SELECT asks for."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, _adapted(params))
+        return [row[0] for row in cursor.fetchall()]
+
+
+def among(values: Collection[object]) -> str:
+    """Places for some values, as ``IN`` takes them; of no values at all, which it does not take, nothing is one."""
+    return f"({', '.join(['%s'] * len(values)) or 'NULL'})"
 
 
 def _adapted(params: Sequence[object]) -> list[Any]:
