@@ -18,7 +18,7 @@ from syncapp.engine.guard import Guard, Judgement
 from syncapp.engine.keeping import bury
 from syncapp.engine.match import relink
 from syncapp.engine.overrule import overrule, stand_over
-from syncapp.engine.read import begin, give_back, next_batch, read
+from syncapp.engine.read import Turns, begin, give_back, read
 from syncapp.engine.relocate import Target, move, restore
 from syncapp.engine.resolve import Hits, attach, resolve, search
 from syncapp.engine.work import Work
@@ -42,11 +42,11 @@ def process(work: Work) -> bool:
         worked = False
         # Who may kill us comes last: everybody else has been served then.
         for suspects in (False, True):
-            last = 0
-            while batch := next_batch(work, last, suspects=suspects):
+            turns = Turns(work, suspects=suspects)
+            while batch := turns.next():
                 if work.out_of_time():
                     return False
-                last, worked = batch[-1].pk, True
+                worked = True
                 begin(work, batch)
                 guard.begin(batch)
                 try:

@@ -9,28 +9,52 @@ from django.db.models import F
 from syncapp.engine.case import Case
 from syncapp.engine.work import BATCH, Work, title_of
 from syncapp.models import Link, Problem, statements
+from syncapp.models.statements import among
 from syncapp.side import Object, SideError, SideName, Unreadable
 
 _ROUNDS = 4
 """How often one item is worked on in a slice: what isn't settled then goes on in the next one."""
+_ROWS = ("nextcloud_digest IS NULL", "nextcloud_digest IS NOT NULL")
 _SUSPECT = 2
 _DEADLY = 4
 """After how many beginnings without an end an item is looked at alone, and is a problem."""
 
 
-def next_batch(work: Work, after: int, *, suspects: bool) -> list[Link]:
-    """Dirty links that are due, in order.
+class Turns:
+    """The dirty links that are due, in batches, each of them once (or once more when its row becomes the other one).
 
     ``suspects`` are those on which work was begun before and came to no end: each may have killed its worker, and comes
     alone. What merely failed comes with the others, and costs no requests of its own.
+
+    What Nextcloud lacks and all else stand in two rows, and a batch takes of both. After a first listing what one side
+    lacks stands before what the other does, and each server would have to wait for the other to be done.
     """
-    begun, limit = ("attempts >= %s", 1) if suspects else ("attempts < %s", BATCH)
-    while True:
-        found = statements.read(Link, *work.due(begun, [_SUSPECT], after=after, limit=limit))
-        batch = [link for link in found if work.rounds[link.pk] < _ROUNDS]
-        if batch or not found:
-            return batch
-        after = found[-1].pk
+
+    def __init__(self, work: Work, *, suspects: bool) -> None:
+        self._work = work
+        self._begun, self._most = ("attempts >= %s", 1) if suspects else ("attempts < %s", BATCH)
+        self._last = dict.fromkeys(_ROWS, 0)
+
+    def next(self) -> list[Link]:
+        """The next batch; nobody is left when it is empty."""
+        first, second = (self._waiting(row) for row in _ROWS)
+        first = first[: max(self._most // 2, self._most - len(second))]
+        second = second[: self._most - len(first)]
+        for row, taken in zip(_ROWS, (first, second), strict=True):
+            self._last[row] = taken[-1] if taken else self._last[row]
+        pks = first + second
+        return statements.read(Link, f"SELECT * FROM syncapp_link WHERE id IN {among(pks)} ORDER BY id", pks)  # noqa: S608
+
+    def _waiting(self, row: str) -> list[int]:
+        """The keys of those who come next in a row."""
+        while True:
+            where = f"{self._begun} AND {row}"
+            due = self._work.due(where, [_SUSPECT], after=self._last[row], limit=self._most, columns="id")
+            found = statements.column(*due)
+            waiting = [pk for pk in found if self._work.rounds[pk] < _ROUNDS]
+            if waiting or not found:
+                return waiting
+            self._last[row] = found[-1]
 
 
 def begin(work: Work, batch: Sequence[Link]) -> None:
