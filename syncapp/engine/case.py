@@ -97,9 +97,10 @@ class Case:
     @property
     def pairing(self) -> Pairing | None:
         """The pairing whose rules hold: where both agreed that the item stands, else where it is."""
-        for pk in (self.link.pairing_id, *(self.side(name).pairing_id for name in SideName)):
-            if pk in self.work.pairings:
-                return self.work.pairings[pk]
+        link, pairings = self.link, self.work.pairings
+        for pk in (link.pairing_id, link.exchange_pairing_id, link.nextcloud_pairing_id):
+            if pk in pairings:
+                return pairings[pk]
         return None
 
     @property

@@ -116,12 +116,6 @@ def decide(
     return merge.decision()
 
 
-def first_copy(item: Item, project: Project, prints: Fingerprinter) -> tuple[Item, dict[Element, bytes]]:
-    """For an object that is to be created: the item as the target will hold it, and the hash of each element there."""
-    projected = project(item)
-    return projected, {each: prints.value(each, part.normal) for each, part in elements(projected).items()}
-
-
 class _Merge:
     """The work of ``decide``, in the order of its methods."""
 

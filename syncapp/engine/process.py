@@ -12,7 +12,7 @@ from syncapp.engine import apply
 from syncapp.engine.answers import not_written
 from syncapp.engine.apply import Creating, Updating, Writes
 from syncapp.engine.case import Case
-from syncapp.engine.decide import Decision, View, decide, first_copy
+from syncapp.engine.decide import Decision, View, decide
 from syncapp.engine.delete import delete
 from syncapp.engine.guard import Guard, Judgement
 from syncapp.engine.keeping import bury
@@ -23,6 +23,7 @@ from syncapp.engine.relocate import Target, move, restore
 from syncapp.engine.resolve import Hits, attach, resolve, search
 from syncapp.engine.work import Work
 from syncapp.items import Event
+from syncapp.items.elements import elements
 from syncapp.items.window import in_window
 from syncapp.models import Link, Pairing
 from syncapp.models.link import new_nonce, own_id
@@ -371,9 +372,8 @@ class _Batch:
         if not case.link.failures:
             return False
         side = self.work.side(name)
-        item, _ = first_copy(case.objects[name.other].item, side.project, case.prints)
         try:
-            side.check(item, case.side(name.other).uid)
+            side.check(side.project(case.objects[name.other].item), case.side(name.other).uid)
         except Refused as problem:
             with self.work.commit():
                 not_written(self.work, name, case, problem)
@@ -416,14 +416,14 @@ class _Batch:
         elif hits.binned:
             self._unbin(name, case, hits.binned[-1].id, pairing_id)
             return None
-        side, prints = self.work.side(name), case.prints
-        item, values = first_copy(case.objects[name.other].item, side.project, prints)
-        paths = {each: prints.path(each) for each in values}
-        target = {paths[each]: value for each, value in values.items()}
+        side, source = self.work.side(name), case.hashes(name.other)
+        copied = case.objects[name.other].item
+        item = side.project(copied)
+        target = source if item is copied else case.prints.item(item)
         nonce = new_nonce()
         creation = Creation(own_id(case.key, nonce), uid, self.work.pairings[pairing_id].folder(name), item)
-        steps = frozenset(path for each, path in paths.items() if each[0] in side.steps)
-        return Creating(case, creation, nonce, pairing_id, target, case.hashes(name.other), steps)
+        steps = frozenset(case.prints.path(each) for each in elements(item) if each[0] in side.steps)
+        return Creating(case, creation, nonce, pairing_id, target, source, steps)
 
     def _unbin(self, name: SideName, case: Case, id: str, pairing_id: int) -> None:
         """Take out of the bin what is then written over; without a base there is nothing in it to be merged."""

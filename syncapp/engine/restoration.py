@@ -17,7 +17,6 @@ from django.db.models import F, QuerySet
 
 from syncapp import crypto
 from syncapp.engine.answers import DECIDE_AGAIN, OF_ONE_ITEM, complete, of_more
-from syncapp.engine.decide import first_copy
 from syncapp.engine.keeping import Former, keep_history
 from syncapp.engine.wishes import Next, Search, Wish, fail, note_done, note_failed, revive
 from syncapp.engine.work import BATCH, Work
@@ -199,7 +198,7 @@ class _Putting:
 
     def _creation(self, wish: Wish, pairing: Pairing) -> Creation:
         wish.row.nonce = new_nonce()
-        item, _ = first_copy(wish.item, self.work.side(self.name).project, self.work.prints(wish.key))
+        item = self.work.side(self.name).project(wish.item)
         uid = wish.kept.uid if wish.row.attempts <= _PATIENCE else ""
         if not uid and self.name is SideName.NEXTCLOUD:
             uid = str(uuid.uuid4())

@@ -271,6 +271,8 @@ class Link(models.Model):
         id: int
         enrollment_id: int
         pairing_id: int | None
+        exchange_pairing_id: int | None
+        nextcloud_pairing_id: int | None
 
     class Meta:
         constraints: ClassVar = [
