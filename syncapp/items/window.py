@@ -14,6 +14,7 @@ from syncapp.items.values import Frequency, Moment, Recurrence, ZonedTime, momen
 MOST_OCCURRENCES = 5000
 """A series that repeats more often than this before the window opens counts as inside: looking on costs too much."""
 
+_A_DAY = timedelta(days=1)
 _MOST_YEARS = 100
 _TOO_FINE = (Frequency.SECONDLY, Frequency.MINUTELY, Frequency.HOURLY)
 
@@ -26,7 +27,7 @@ def in_window(event: Event, start: datetime, end: datetime) -> bool:
     """
     if event.recurrence is not None and _costly(event.recurrence, event.start, end):
         return _instant(event.start) <= end
-    for number, (first, last) in enumerate(_occurrences(event, end)):
+    for number, (first, last) in enumerate(_occurrences(event, start, end)):
         if first <= end and last >= start:
             return True
         if number >= MOST_OCCURRENCES:
@@ -40,16 +41,22 @@ def _costly(rule: Recurrence, start: Moment, end: datetime) -> bool:
     return rule.frequency in _TOO_FINE or began < end.year - _MOST_YEARS
 
 
-def _occurrences(event: Event, end: datetime) -> Iterator[tuple[datetime, datetime]]:
+def _occurrences(event: Event, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """When they begin and end; those that are over long before ``start`` are only counted."""
+    early = start - (_instant(event.end) - _instant(event.start)) - _A_DAY
     changed = {moment_key(each.original): each for each in event.exceptions}
     for each in event.exceptions:
         if not each.deleted and "start" in each.values:
             first: Moment = each.values["start"]
             yield _instant(first), _instant(each.values.get("end", duration_end(first, event)))
     for moment in _starts(event, end):
+        begins = _instant(moment)
+        if begins < early:
+            yield begins, begins
+            continue
         exception = changed.get(moment_key(moment)) if changed else None
         if exception is None or not (exception.deleted or "start" in exception.values):
-            yield _instant(moment), _instant(duration_end(moment, event))
+            yield begins, _instant(duration_end(moment, event))
 
 
 def _starts(event: Event, end: datetime) -> Iterator[Moment]:
