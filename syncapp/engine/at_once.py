@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import cache
 
 AtOnce = Callable[[Sequence[Callable[[], None]]], None]
 """Makes all of these calls and comes back when the last one has ended. Raises what the first of them raised.
@@ -19,11 +20,19 @@ def in_threads(calls: Sequence[Callable[[], None]]) -> None:
     if len(calls) == 1:
         calls[0]()
         return
-    with ThreadPoolExecutor(len(calls) - 1, thread_name_prefix="side") as pool:
-        others = [pool.submit(call) for call in calls[1:]]
+    others = [_pool().submit(call) for call in calls[1:]]
+    try:
         calls[0]()
+    finally:
+        wait(others)
     for each in others:
         each.result()
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    """Kept: each batch would have to begin and end threads of its own. Made after a worker was forked."""
+    return ThreadPoolExecutor(thread_name_prefix="side")
 
 
 def one_by_one(calls: Sequence[Callable[[], None]]) -> None:
