@@ -292,6 +292,10 @@ class _Connection:
         """End the connection."""
         self._sock.close()
 
+    def __del__(self) -> None:
+        # Kept ones end with whoever kept them.
+        self.close()
+
     def usable(self) -> bool:
         """Whether it was not idle for too long, and the server has not ended it or said something unasked."""
         if time.monotonic() - self._idle_since > self._limits.idle:
