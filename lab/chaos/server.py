@@ -14,6 +14,7 @@ from hashlib import md5
 from itertools import count
 from typing import Any, ClassVar
 
+from lab.chaos.lies import Lie, told_wrongly
 from syncapp.items import Contact, Event, Item, Kind
 from syncapp.items.elements import elements
 from syncapp.items.values import Email, Privacy, ZonedTime
@@ -61,7 +62,8 @@ class Server:
 
     ``page`` bounds one answer of ``changes``. ``generation`` is part of every token: raising it loses all tokens.
     ``epoch`` is the identity of the store. ``refused`` are titles and names that the server will not take.
-    ``silent`` makes answers to writes name no revision. ``late`` are requests still on their way.
+    ``silent`` makes answers to writes name no revision. ``late`` are requests still on their way. ``lies`` are what the
+    next answers of ``changes`` get wrong.
     """
 
     name: ClassVar[SideName]
@@ -75,6 +77,7 @@ class Server:
         self.refused: set[str] = set()
         self.silent = False
         self.late: list[Callable[[], object]] = []
+        self.lies: list[tuple[Lie, int]] = []
         # Ids and revisions are never given out twice, not even after a restore from a backup.
         self._numbers = count(1)
 
@@ -222,7 +225,16 @@ class Server:
         return f"{self.generation}:{len(self.state.journal[folder])}"
 
     def changes(self, folder: str, token: str | None) -> Changes:
-        """One page of changes. Raises ``TokenLost`` and ``Gone`` (the folder)."""
+        """One page of changes, wrong if a lie is due. Raises ``TokenLost`` and ``Gone`` (the folder)."""
+        changes = self._changes(folder, token)
+        for lie, pick in tuple(self.lies):
+            wrong = told_wrongly(changes, lie, pick, token, [each.id for each in self.living(folder=folder)])
+            if wrong is not None:
+                self.lies.remove((lie, pick))
+                changes = wrong
+        return changes
+
+    def _changes(self, folder: str, token: str | None) -> Changes:
         if folder not in self.state.folders:
             raise Gone(f"there is no folder {folder}")
         if token is None:

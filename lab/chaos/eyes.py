@@ -1,0 +1,51 @@
+"""What the model looks at: the servers of a town, and the history that the connector keeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lab.chaos.server import EXCHANGE_EMAILS, Stored
+from lab.chaos.town import Town, addresses
+from syncapp.items import Contact, Item, Kind
+from syncapp.side import SideName
+
+
+@dataclass(frozen=True)
+class Eyes:
+    """See ``lab.chaos.model.Sight``."""
+
+    town: Town
+    kind: Kind
+
+    def living(self, side: SideName) -> list[Stored]:
+        """The objects of one side."""
+        return self.town.world.server(side).living(self.kind)
+
+    def binned(self, side: SideName) -> list[Stored]:
+        """What lies in its bin."""
+        return self.town.world.server(side).binned(self.kind)
+
+    def kept(self) -> list[Item]:
+        """What the connector kept of what it overwrote or deleted."""
+        return self.town.history()
+
+    def same(self, side: SideName, one: Stored, across: Stored) -> bool:
+        """Whether both say the same in the same folder. With more addresses than Exchange holds nobody can tell."""
+        if any(isinstance(each.item, Contact) and len(each.item.emails) > EXCHANGE_EMAILS for each in (one, across)):
+            return False
+        return self._content(side, one) == self._content(side.other, across)
+
+    def _content(self, side: SideName, stored: Stored) -> tuple[object, ...]:
+        return (*self.town.content(side, stored), addresses(stored.item))
+
+    def on_its_way(self) -> bool:
+        """Whether a request is late."""
+        return any(self.town.world.server(name).late for name in SideName)
+
+    def equal(self) -> bool:
+        """Whether both sides hold the same."""
+        try:
+            self.town.compare(self.kind)
+        except AssertionError:
+            return False
+        return True
