@@ -379,7 +379,7 @@ class _Batch:
             return None
         if hits.taken:
             uid = str(uuid.uuid4())
-        elif hits.binned:
+        elif hits.binned and not case.link.fresh_uid:
             self._unbin(name, case, hits.binned[-1].id, pairing_id)
             return None
         side, prints = self.work.side(name), self.work.prints(case.key)

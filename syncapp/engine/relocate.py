@@ -12,6 +12,8 @@ from syncapp.engine.work import Work
 from syncapp.models import Link
 from syncapp.side import SideName, WriteResult, Written
 
+_MOVED, _RESTORED = "moved", "restored"
+
 
 def move(work: Work, name: SideName, case: Case, pairing_id: int) -> None:
     """Put an object into the folder of a pairing, where it stands across already."""
@@ -21,7 +23,7 @@ def move(work: Work, name: SideName, case: Case, pairing_id: int) -> None:
         Link.objects.put([case.link])
     side, found = work.side(name), case.objects[name]
     work.before_write(name)
-    _relocate(work, name, case, pairing_id, lambda: side.move(found.id, found.revision, folder), "moved")
+    _relocate(work, name, case, pairing_id, lambda: side.move(found.id, found.revision, folder), _MOVED)
 
 
 def restore(work: Work, name: SideName, case: Case, id: str, pairing_id: int) -> None:
@@ -33,7 +35,7 @@ def restore(work: Work, name: SideName, case: Case, id: str, pairing_id: int) ->
         Link.objects.put([case.link])
     side = work.side(name)
     work.before_write(name)
-    _relocate(work, name, case, pairing_id, lambda: side.restore(id, folder), "restored")
+    _relocate(work, name, case, pairing_id, lambda: side.restore(id, folder), _RESTORED)
 
 
 def _relocate(
@@ -56,4 +58,6 @@ def _relocate(
             work.journal.note(code, case.link, name, count="updated")
         else:
             not_written(work, name, case, result)
+            # Where it was there may be something else now: then it is created, with another UID (rule 12).
+            case.link.fresh_uid = code == _RESTORED and isinstance(result, OF_ONE_ITEM)
         Link.objects.put([case.link])

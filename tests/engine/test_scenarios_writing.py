@@ -360,6 +360,18 @@ def test_a_blocked_uid_in_the_trash_bin_is_restored(town: Town) -> None:
     assert town.problems() == []
 
 
+def test_what_cannot_come_out_of_the_bin_is_created_with_another_uid(town: Town) -> None:
+    """Rule 12: meanwhile something else stands at the href that it had."""
+    many(town)
+    made = town.phone.create(town.folder(NEXTCLOUD), event("Budget"))
+    town.settle()
+    town.phone.replace(made.id, event("Urlaub", day=20))
+    town.outlook.edit(town.find(EXCHANGE, "Budget").id, titled("Haushalt"))
+    town.settle()
+    titles = town.both()
+    assert [titles.count(each) for each in ("Budget", "Haushalt", "Urlaub")] == [0, 1, 1]
+
+
 def test_an_edit_at_the_moment_of_a_delete_is_restored(town: Town) -> None:
     """Rule 13: DeleteItem has no precondition."""
     linked(town)
