@@ -19,7 +19,8 @@ from syncapp.engine.match import relink
 from syncapp.engine.overrule import overrule, stand_over
 from syncapp.engine.read import begin, next_batch, read
 from syncapp.engine.relocate import move, restore
-from syncapp.engine.resolve import Hits, attach, resolve, search
+from syncapp.engine.resolve import attach, resolve
+from syncapp.engine.search import Hits, search
 from syncapp.engine.work import Work
 from syncapp.items import Event
 from syncapp.items.window import in_window
