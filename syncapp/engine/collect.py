@@ -16,6 +16,7 @@ from django.db.models import F, Q
 
 from syncapp.engine import intents
 from syncapp.engine.look import unmoved
+from syncapp.engine.search import search
 from syncapp.engine.work import Work
 from syncapp.models import Link, Pairing, Problem, Tomb
 from syncapp.models.link import new_key, own_id
@@ -151,51 +152,63 @@ def _missing_key(pairing: Pairing, name: SideName) -> str:
 
 @dataclass
 class _Folder:
-    """The collect of one folder. ``listed`` are the ids of a full listing, None while changes are being told."""
+    """The collect of one folder.
+
+    ``told`` are the ids of which a good token told something. ``listed`` are those of a full listing, None while
+    changes are being told.
+    """
 
     work: Work
     side: Side
     pairing: Pairing
     full: bool
     listed: set[str] | None = None
+    told: set[str] = field(default_factory=set)
     lost_token: bool = False
     restored: bool = False
-    gone: set[str] = field(default_factory=set)
 
     @property
     def name(self) -> SideName:
         return self.side.name
 
     def collect(self, look: str) -> None:
-        """All pages. The token of a listing is stored with its end: a listing that is cut short begins again."""
+        """What happened since the token; all there is when there is none, when it was lost, and for a full comparison.
+
+        After a comparison the token is still the one of the changes: what happens during the listing is told by the
+        next ones. A listing that is cut short begins again, for its token is stored with its end.
+        """
         token = self.pairing.token(self.name)
-        if self.full:
-            token = self._without(token)
+        if token:
+            token = self._pages(token, look)
+        if self.listed is None and (self.full or not token):
+            self.listed = set()
+            listed = self._pages("", look)
+            token = token or listed
+        if self.listed is not None:
+            self._end_listing(token, look)
+
+    def _pages(self, token: str, look: str) -> str:
+        """All pages from ``token`` on, "" for a listing. The token after the last, "" when ``token`` was lost."""
         while True:
-            page, token = self._page(token)
+            page = self._page(token)
+            if page is None:
+                if self.listed is None:
+                    return ""
+                self.listed, token = set(), ""
+                continue
             alive, absent = self._confirmed(page.gone)
             with self.work.commit():
                 self._mark([*page.changed, *alive])
-                self._note_absent(absent)
+                self._note_absent(absent, lost=False)
                 if self.listed is None:
                     done = {} if page.more else {"look": look}
                     self.pairing.put(self.name, token=page.token, **done)
             token = page.token
             if not page.more:
-                break
-        if self.listed is not None:
-            self._end_listing(token, look)
+                return token
 
-    def _without(self, token: str) -> str:
-        """A full listing asks for nothing since ``token``, but whether that still holds tells a restored server."""
-        if token:
-            try:
-                self.side.changes(self.pairing.folder(self.name), token)
-            except TokenLost:
-                self.lost_token = True
-        return ""
-
-    def _page(self, token: str) -> tuple[Changes, str]:
+    def _page(self, token: str) -> Changes | None:
+        """One page, None when the token was lost."""
         try:
             page = self.side.changes(self.pairing.folder(self.name), token or None)
         except TokenLost:
@@ -203,26 +216,32 @@ class _Folder:
                 raise
             self.lost_token = True
             self.work.journal.note("token-lost", side=self.name)
-            self.listed, token = set(), ""
-            page = self.side.changes(self.pairing.folder(self.name), None)
-        if self.listed is None and (page.full or not token):
+            return None
+        if self.listed is None and page.full:
             self.listed = set()
-        if self.listed is not None:
+        if self.listed is None:
+            self.told.update(page.gone, (each.id for each in page.changed))
+        else:
             self.listed.update(each.id for each in page.changed)
-        return page, token
+        return page
 
     def _end_listing(self, token: str, look: str) -> None:
         """What is known and was not listed is not there, once a read says so too (rules 3, 6)."""
         assert self.listed is not None
-        known = self.work.links().filter(**{f"{self.name}_pairing": self.pairing, f"{self.name}_missing": None})
+        known = self.work.links().filter(**{f"{self.name}_pairing": self.pairing})
+        # After a lost token nothing is proven that no token told of; what waits for an admin was told.
+        known = known.filter(hold=None) if self.lost_token else known.filter(**{f"{self.name}_missing": None})
         ids = known.values_list(f"{self.name}_id_text", flat=True)
-        unlisted = [id for id in ids if id and id not in self.listed]
+        unlisted = [id for id in ids if id and id not in self.listed | self.told]
         alive, absent = self._confirmed(unlisted)
+        trusted = not (self.restored or self.pairing.distrusted(self.name))
+        deleted = self._in_bin(absent) if trusted else set()
         with self.work.commit():
             if self.restored and not self.pairing.distrusted(self.name):
                 distrust(self.work, self.pairing, self.name)
             self._mark(alive)
-            self._note_absent(absent)
+            self._note_absent([id for id in absent if id in deleted], lost=False)
+            self._note_absent([id for id in absent if id not in deleted], lost=True)
             if self.pairing.new_epoch and self.pairing.distrusted(self.name):
                 self._let_go(absent)
             if self.full:
@@ -231,6 +250,16 @@ class _Folder:
             self.pairing.put(self.name, token=token, look=look, distrusted=False)
             if self.pairing.first_listed_at is None and self.pairing.listed:
                 self.pairing.put(first_listed_at=self.work.journal.at)
+
+    def _in_bin(self, ids: Collection[str]) -> set[str]:
+        """Which of these objects a person has deleted, as the bin shows: only a listing says that they are gone.
+
+        What a restored server does not know any more is in no bin; nor is what was deleted for good, which comes back
+        therefore (rule 6).
+        """
+        links = [link for link in self._known(list(ids)).values() if link.half is None]
+        found = search(self.work, self.name, [(link, link.side(self.name).uid, True) for link in links])
+        return {link.side(self.name).id for link in links if found[link.pk].binned}
 
     def _confirmed(self, ids: Collection[str]) -> tuple[list[Change], list[str]]:
         """Which of the ids that are said to be gone are alive after all, and which are not."""
@@ -264,14 +293,18 @@ class _Folder:
 
     def _moved_on(self, link: Link, revision: str) -> bool:
         side = link.side(self.name)
-        if self.lost_token and revision and revision != side.revision and side.had_revision(revision):
+        if not self._was_told(side.id) and revision and revision != side.revision and side.had_revision(revision):
             self.restored = True
         return side.missing is not None or not revision or revision != side.revision
 
+    def _was_told(self, id: str) -> bool:
+        """Whether a token that holds told of this object: what only a listing shows may have come from a backup."""
+        return self.listed is None or id in self.told
+
     def _add(self, ids: Sequence[str]) -> None:
-        """Ids never seen become half-links. What comes back together with a lost token was restored by nobody."""
+        """Ids never seen become half-links. What only a listing shows to be back was restored by nobody."""
         first = self.listed is not None and self.pairing.first_contact
-        buried = self._buried(ids) if self.lost_token else set()
+        buried = self._buried([id for id in ids if not self._was_told(id)])
         name = self.name
         rows = []
         for id in ids:
@@ -297,13 +330,12 @@ class _Folder:
         found = tombs.filter(**{f"{column}__in": [digest(id) for id in ids]}).values_list(column, flat=True)
         return {bytes(each) for each in found}
 
-    def _note_absent(self, ids: Sequence[str]) -> None:
+    def _note_absent(self, ids: Sequence[str], *, lost: bool) -> None:
         for chunk in _chunks(ids):
             known = self._known(chunk)
             gone = Link.objects.filter(pk__in=[each.pk for each in known.values()])
-            noted = {f"{self.name}_missing": self.work.passes, f"{self.name}_lost": self.pairing.distrusted(self.name)}
-            gone.filter(**{f"{self.name}_missing": None}).update(**noted)
-            gone.update(dirty=F("dirty") + 1, attempts=0, not_before=None)
+            gone.filter(**{f"{self.name}_missing": None}).update(**{f"{self.name}_missing": self.work.passes})
+            gone.update(dirty=F("dirty") + 1, attempts=0, not_before=None, **{f"{self.name}_lost": lost})
             note_created_and_gone(self.work, self.name, [id for id in chunk if id not in known])
 
     def _let_go(self, ids: Sequence[str]) -> None:
