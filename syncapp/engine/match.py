@@ -141,6 +141,7 @@ class _Candidate:
 def _recognise(work: Work, name: SideName, batch: Sequence[Link], objects: Mapping[int, Object]) -> set[int]:
     """Relink what is not new and remove late copies; the half-links that ended, or should have."""
     own = {link.pk: parsed for link in batch if (parsed := parse_own_id(objects[link.pk].own_id))}
+    _meet_strangers(work, name, batch, own)
     candidates = _candidates(work, name, batch, own) + _unchanged(work, name, batch, own, objects)
     if not candidates and not own:
         return set()
@@ -174,6 +175,21 @@ def _recognise(work: Work, name: SideName, batch: Sequence[Link], objects: Mappi
     late = [each for each in late if was_sent(work, each[1], each[2], twins.get(each[0].pk))]
     remove_late_copies(work, name, late)
     return {each.new.pk for each in candidates if each.new.pk in taken} | {link.pk for link, _, _ in late}
+
+
+def _meet_strangers(work: Work, name: SideName, batch: Sequence[Link], own: Mapping[int, tuple[bytes, bytes]]) -> None:
+    """An own id that we never sent, as far as we know, was sent by us before our database was restored (rule 19).
+
+    What it stands for is new to us on both sides. Where it has no UID, only its content tells: first contact, again.
+    """
+    sent = Sent.objects.filter(key__in={key for key, _ in own.values()}).values_list("key", flat=True)
+    known = set(map(bytes, sent))
+    strangers = {link.side(name).pairing_id for link in batch if link.pk in own and own[link.pk][0] not in known}
+    met = [work.pairings[pk] for pk in strangers if pk is not None and not work.pairings[pk].first_contact]
+    if met:
+        with work.commit():
+            for pairing in met:
+                pairing.put(first_contact=True)
 
 
 def _candidates(

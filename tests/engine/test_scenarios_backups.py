@@ -1,0 +1,117 @@
+"""Backups that are put back, of a server and of our own database: rules 6, 19 and 22, invariants 3 and 7."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.chaos import backup
+from lab.chaos.lies import Lie
+from lab.chaos.town import CONTACT, EXCHANGE, NEXTCLOUD, Town, contact, event, titled
+from lab.chaos.wire import When
+from syncapp.side import SideName
+from tests.engine.test_scenarios_absence import many
+
+BOTH_WAYS = pytest.mark.parametrize("here", SideName)
+
+
+# Servers -------------------------------------------------------------------------------------------------------------
+
+
+@BOTH_WAYS
+def test_what_a_restored_server_lost_is_put_back_even_if_nothing_else_tells(town: Town, here: SideName) -> None:
+    """Rule 6: the token is lost, no known object shows an earlier revision, and no bin knows what is missing."""
+    many(town)
+    town.settle()
+    saved = town.world.server(here).snapshot()
+    town.person(here.other).create(town.folder(here.other), event("Budget"))
+    town.sync()
+    town.world.server(here).restore_backup(saved)
+    town.settle()
+    assert "Budget" in town.both()
+
+
+@BOTH_WAYS
+def test_a_restored_server_that_moved_on_is_found_out_by_a_full_comparison(town: Town, here: SideName) -> None:
+    """Rules 6 and 22: its token holds by now, and tells nothing of what the backup took away."""
+    many(town)
+    town.person(here).create(town.folder(here), event("Budget"))
+    town.settle()
+    saved = town.world.server(here).snapshot()
+    town.person(here.other).create(town.folder(here.other), event("Urlaub"))
+    town.person(here.other).edit(town.find(here.other, "Budget").id, titled("Haushalt"))
+    town.settle()
+    town.world.server(here).restore_backup(saved)
+    for number in range(5):
+        town.person(here).create(town.folder(here), event(f"Neu {number}"))
+    town.sync()
+    town.settle()
+    titles = town.both()
+    assert [titles.count(each) for each in ("Budget", "Haushalt", "Urlaub", "Neu 4")] == [0, 1, 1, 1]
+
+
+@BOTH_WAYS
+def test_what_a_full_comparison_alone_misses_was_deleted_if_the_bin_says_so(town: Town, here: SideName) -> None:
+    """Rule 6: a change that a server never told of."""
+    many(town)
+    town.person(here).create(town.folder(here), event("Budget"))
+    town.settle()
+    town.person(here).delete(town.find(here, "Budget").id)
+    town.world.server(here).lies.append((Lie.TOKEN_LOST, 0))
+    town.settle()
+    assert "Budget" not in town.both()
+
+
+@BOTH_WAYS
+def test_what_is_deleted_during_a_full_comparison_stays_deleted(town: Town, here: SideName) -> None:
+    """Rule 6: the next changes tell of what happened after the ones before the listing, for the token is theirs."""
+    many(town)
+    made = town.person(here).create(town.folder(here), event("Budget"))
+    town.settle()
+    # The first call asks for changes, the second one lists.
+    town.world.wire.at("changes", When.BEFORE, lambda: town.person(here).destroy(made.id), side=here, skip=1)
+    town.sync(full=True)
+    town.settle()
+    assert "Budget" not in town.both()
+
+
+# Our database --------------------------------------------------------------------------------------------------------
+
+
+@BOTH_WAYS
+def test_after_our_database_was_restored_nothing_is_doubled(town: Town, here: SideName) -> None:
+    """Rule 19: what we created since the backup has an own id that we do not know, and is adopted by its content."""
+    many(town)
+    town.person(here).create(town.folder(here, CONTACT), contact("Bob", "bob@lab.example"))
+    town.settle()
+    saved = backup.back_up()
+    town.person(here).create(town.folder(here, CONTACT), contact("Anna", "anna@lab.example"))
+    town.person(here).create(town.folder(here), event("Budget"))
+    town.settle()
+    backup.put_back(saved)
+    town.settle()
+    assert town.both(CONTACT) == ["Anna", "Bob"]
+    assert "Budget" in town.both()
+
+
+@BOTH_WAYS
+def test_after_our_database_was_restored_a_deletion_stays_one(town: Town, here: SideName) -> None:
+    """Invariant 3: both sides lack it, whatever the ledger thinks."""
+    many(town)
+    made = town.person(here).create(town.folder(here), event("Budget"))
+    town.settle()
+    saved = backup.back_up()
+    town.person(here).delete(made.id)
+    town.settle()
+    backup.put_back(saved)
+    town.settle()
+    assert "Budget" not in town.both()
+
+
+def test_a_backup_of_our_database_is_put_back_as_it_was(town: Town) -> None:
+    """The test bed itself."""
+    saved = backup.back_up()
+    town.outlook.create(town.folder(EXCHANGE), event("Budget"))
+    town.sync()
+    backup.put_back(saved)
+    assert backup.back_up() == saved
+    assert town.titles(NEXTCLOUD) == ["Budget"]
