@@ -12,7 +12,7 @@ from random import Random
 
 from lab.chaos.faults import Fault
 from lab.chaos.lies import Lie
-from lab.chaos.player import Deed, Wait
+from lab.chaos.player import APPROVE, REFUSE, Deed, Wait
 from lab.chaos.steps import ACT, SYNC, History, Incident, Step
 from lab.chaos.wire import WRITES, When
 from lab.chaos.writing import MOST_EDITS
@@ -60,6 +60,7 @@ _USUAL: Mapping[str, float] = {
     "lie": 0.5,
     "land": 0.7,
     "jump": 0.3,
+    "decide": 0.4,
 }
 _RESTORES: Mapping[str, float] = {
     "back_up": 1.2,
@@ -138,6 +139,9 @@ class _Maker:
     def jump(self) -> list[Step]:
         return [Step("jump", (self._minutes(),))]
 
+    def decide(self) -> list[Step]:
+        return [self._sync(), Step("decide", (self._answer(),))]
+
     def back_up(self) -> list[Step]:
         return [self._sync(), Step("back_up", (self._side(),))]
 
@@ -179,7 +183,8 @@ class _Maker:
         """A fault, a second worker, a late request that lands, a clock that jumps, or a backup, inside a run."""
         at, skip = ("*", self.random.randrange(8)) if near else self._spot()
         name = self.random.choices(
-            ["fault", "worker", "land", "jump", "lose_tokens", "back_up_ours", "lie"], [10, 2, 1, 0.5, 0.3, 0.3, 0.3]
+            ["fault", "worker", "land", "jump", "lose_tokens", "back_up_ours", "lie", "decide"],
+            [10, 2, 1, 0.5, 0.3, 0.3, 0.3, 0.3],
         )[0]
         match name:
             case "worker":
@@ -193,6 +198,8 @@ class _Maker:
                 return Incident(at, skip, name, (self._side(), self._lie(), self.random.randrange(6)))
             case "back_up_ours":
                 return Incident(at, skip, name)
+            case "decide":
+                return Incident(at, skip, name, (self._answer(),))
         return Incident(at, skip, name, (self._side(),))
 
     def _worker(self) -> Incident:
@@ -226,6 +233,9 @@ class _Maker:
 
     def _what(self) -> int:
         return self.random.randrange(MOST_EDITS)
+
+    def _answer(self) -> str:
+        return self.random.choice([APPROVE, REFUSE])
 
     def _lie(self) -> str:
         return self.random.choice(list(Lie)).value

@@ -141,6 +141,10 @@ class Model:
             for tag in self._tags():
                 self.since[what][tag] |= self.touched[tag] or {"unsettled"}
 
+    def refused(self, tag: str) -> None:
+        """The admin says that what is missing shall come back."""
+        self.deleted.discard(tag)
+
     def tokens_were_lost(self) -> None:
         """A server does not know what has happened: of what it lacks, only its bin says that it was deleted."""
         self.tokens_are_lost = True

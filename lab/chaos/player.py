@@ -28,12 +28,14 @@ from lab.chaos.moments import Agenda, Moment
 from lab.chaos.people import Act
 from lab.chaos.server import State, Stored
 from lab.chaos.steps import ACT, SYNC, Incident, NoHistory, Step
-from lab.chaos.town import LONG, Ran, Town
+from lab.chaos.town import LONG, MOST_RUNS, Ran, Town
 from lab.chaos.wire import Call, When
 from lab.chaos.writing import Writer, edited
 from syncapp.items import Kind
 from syncapp.models import Hold, Pairing
 from syncapp.side import AlreadyThere, Gone, SideName
+
+APPROVE, REFUSE = "approve", "refuse"
 
 DEEPEST = 3
 """So many workers may be inside each other's runs."""
@@ -84,6 +86,8 @@ class Player:
     log: list[str] = field(default_factory=list)
     backups: dict[SideName, State] = field(default_factory=dict)
     faults: int = 0
+    misled: bool = False
+    """A server told something wrong, or went back: only a full comparison brings that to light."""
     _ours: Backup = field(init=False)
     _newborn: Backup = field(init=False)
     _agendas: list[Agenda] = field(default_factory=list)
@@ -188,6 +192,9 @@ class Player:
         calm = self._acts() == acted and self.faults == struck
         if calm and not (ran.writes or ran.error or self.eyes.on_its_way()) and self.eyes.equal():
             self.model.all_is_in_step()
+            self.model.tokens_are_lost = any(
+                lie is Lie.TOKEN_LOST for name in SideName for lie, _ in self.town.world.server(name).lies
+            )
         return ran
 
     def _run(self, inside: Sequence[Incident], **how: Any) -> Ran:
@@ -227,7 +234,7 @@ class Player:
                 return self._in_flight(moment, across=incident.given[2]) is not None
             case "worker":
                 return moment.call is not None and len(self._agendas) < DEEPEST
-            case "back_up_ours":
+            case "back_up_ours" | "decide":
                 return moment.spot != f"commit.{Edge.BEFORE}"
         return True
 
@@ -273,6 +280,7 @@ class Player:
     def lie(self, side: str, lie: str, pick: int) -> None:
         """The next answer of a server about changes, to which it can be done, is wrong."""
         self.faults += 1
+        self.misled = True
         self.town.world.server(SideName(side)).lies.append((Lie(lie), pick))
         if lie == Lie.TOKEN_LOST:
             self.model.tokens_were_lost()
@@ -310,6 +318,7 @@ class Player:
         if name in self.backups:
             self.log.append(f"{name} is restored")
             self.faults += 1
+            self.misled = True
             had = all_words(each.item for each in (*self.eyes.living(name), *self.eyes.binned(name)))
             self.town.world.server(name).restore_backup(self.backups[name])
             self.model.server_went_back(name, had)
@@ -336,6 +345,22 @@ class Player:
         backup.put_back(what)
         self.model.ledger_went_back(kept)
 
+    def decide(self, answer: str) -> None:
+        """The admin decides about everything that is held."""
+        for hold in Hold.objects.filter(state=Hold.State.WAITING):
+            self.log.append(f"  {answer} {hold.reason} of link {hold.link_id}")
+            if answer == APPROVE:
+                hold.approve()
+            else:
+                self.model.refused(self._survivor(hold))
+                hold.refuse()
+
+    def _survivor(self, hold: Hold) -> str:
+        """The tag of what would be deleted, "" if it is not there any more."""
+        name = SideName(hold.side)
+        id = hold.link.side(name).id
+        return next((tag_of(each.item) for each in self.eyes.living(name) if each.id == id), "")
+
     def agree(self, direction: str, conflict_rule: str) -> None:
         """The admin chooses which way changes travel, and who wins."""
         Pairing.objects.update(
@@ -348,17 +373,29 @@ class Player:
         """People and faults rest; what is wrong after as many runs as are allowed. Held deletions are approved."""
         self.log.append("rest")
         try:
+            self.town.rest()
+            self._forgotten_nothing()
             self.town.settle()
-            waiting = Hold.objects.filter(state=Hold.State.WAITING)
-            if waiting:
-                for hold in waiting:
-                    hold.approve()
+            if Hold.objects.filter(state=Hold.State.WAITING).exists():
+                self.decide(APPROVE)
                 self.town.settle()
             self.town.compare(self.kind)
         except AssertionError as broken:
             return [f"not equal and quiet: {broken}"]
         collisions = [f"two workers at once: {self.town.collisions} times"] if self.town.collisions else []
         return collisions + self.model.judge()
+
+    def _forgotten_nothing(self) -> None:
+        """Where no server ever told anything wrong, tokens are enough: what was collected once is never forgotten."""
+        if self.misled:
+            return
+        for _ in range(MOST_RUNS):
+            ran = self.town.sync()
+            assert ran.error is None, repr(ran.error)
+            if not ran.writes:
+                break
+        if not Hold.objects.exists():
+            assert self.eyes.equal(), "something was forgotten that only a full comparison finds"
 
     def story(self) -> str:
         """What was played, and what the engine says that it did."""
@@ -381,6 +418,7 @@ _HAPPENINGS: Mapping[str, Callable[..., object]] = {
         Player.back_up_ours,
         Player.restore_ours,
         Player.forget,
+        Player.decide,
         Player.agree,
     )
 }

@@ -27,6 +27,8 @@ from syncapp.side import SideError, SideName
 
 LEASE_SECONDS = 120.0
 SLICE_SECONDS = 3600.0
+MOST_RUNS = 4
+"""After a full comparison."""
 LONG = timedelta(days=2)
 """Longer than any delay before something is tried again."""
 
@@ -187,16 +189,20 @@ class Town:
             return None
         return look(self.world.sides(self.kinds), list(Pairing.objects.all()))
 
-    def settle(self, runs: int = 4) -> None:
-        """What invariant 2 promises: one full comparison and at most four runs, the last of which writes nothing."""
+    def rest(self) -> None:
+        """People and faults rest: the clock is right, servers tell the truth, and what was on its way has arrived."""
         self.world.wire.hooks.clear()
         self.clock.set_right()
         for server in (self.world.exchange, self.world.nextcloud):
             server.silent = False
             server.lies.clear()
             server.land()
+
+    def settle(self) -> None:
+        """What invariant 2 promises: one full comparison and at most four runs, the last of which writes nothing."""
+        self.rest()
         ran = [self._quietly(full=True)]
-        while not (ran[-1].writes == () and len(ran) > 1) and len(ran) <= runs:
+        while not (ran[-1].writes == () and len(ran) > 1) and len(ran) <= MOST_RUNS:
             ran.append(self._quietly())
         assert not ran[-1].writes, f"still writing after {len(ran)} runs: {[each.writes for each in ran]}"
         dirty = list(Link.objects.filter(dirty__gt=0).values_list("pk", "has_problem"))
