@@ -372,6 +372,17 @@ def test_what_cannot_come_out_of_the_bin_is_created_with_another_uid(town: Town)
     assert [titles.count(each) for each in ("Budget", "Haushalt", "Urlaub")] == [0, 1, 1]
 
 
+def test_what_is_moved_to_where_its_name_is_taken_gets_another_one(town: Town) -> None:
+    """Clients name objects by their UIDs, and a copy of a calendar has the same names."""
+    made = town.phone.create(town.folder(NEXTCLOUD), event("Budget"))
+    town.phone.create(town.folder(NEXTCLOUD, number=2), event("Urlaub", day=20))
+    town.settle()
+    town.phone.move(made.id, town.folder(NEXTCLOUD, number=2))
+    town.phone.replace(town.find(NEXTCLOUD, "Budget").id, event("Haushalt"))
+    town.settle()
+    assert town.both() == ["Haushalt", "Urlaub"]
+
+
 def test_an_edit_at_the_moment_of_a_delete_is_restored(town: Town) -> None:
     """Rule 13: DeleteItem has no precondition."""
     linked(town)
