@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -266,10 +266,11 @@ class _Batch:
         hits = search(self.work, name, [(case.link, case.side(name).uid, True) for case in dated])
         look_alikes = self._look_alikes(name, dated)
         for case in dated:
-            alike = look_alikes.get(bytes(case.side(name).whole or b""))
+            # Those of before that another link of this batch turned out to be are taken.
+            alike = self._unswallowed(look_alikes.get(bytes(case.side(name).whole or b""), ()))
             if alike and not hits[case.link.pk].alive:
                 with self.work.commit():
-                    relink(self.work, case.link, alike.pop(), name, None)
+                    relink(self.work, case.link, alike[-1], name, None)
                 continue
             found = hits[case.link.pk].alive
             if found:
@@ -277,6 +278,9 @@ class _Batch:
                     attach(self.work, case.link, name, found[0])
                 continue
             self._judge_absence(case, name)
+
+    def _unswallowed(self, links: Iterable[Link]) -> list[Link]:
+        return [link for link in links if link.pk not in self.work.swallowed]
 
     def _look_alikes(self, name: SideName, cases: Sequence[Case]) -> dict[bytes, list[Link]]:
         """New objects that are just what is missing: without UIDs, that is what a move looks like (rule 2)."""

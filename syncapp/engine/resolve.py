@@ -109,8 +109,13 @@ def _move(case: Case, name: SideName, delta: Delta) -> None:
 
 
 def attach(work: Work, link: Link, name: SideName, found: Found) -> None:
-    """``found`` is the object of ``link`` on this side, whether or not it was collected yet. In a transaction."""
+    """``found`` is the object of ``link`` on this side, whether or not it was collected yet. In a transaction.
+
+    Not if another link has got it since the search: then the next slice searches again.
+    """
     known = work.links().filter(**{f"{name}_digest": digest(found.id)}).exclude(pk=link.pk).first()
+    if known is not None and known.half is None:
+        return
     new = known or Link(enrollment_id=work.enrollment_id, kind=work.kind)
     if known is None:
         pairing = work.pairing_of(name, found.folder)
