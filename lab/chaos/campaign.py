@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,7 @@ def campaign(processes: int, directory: Path, theme: str | None = None, mutation
 
 
 def _begin(names: Any) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     import django
 
     django.setup()
@@ -116,6 +118,14 @@ def _begin(names: Any) -> None:
     from django.db import connection
 
     connection.settings_dict["NAME"] = names.get()
+
+
+def _end_with_parent() -> None:
+    """Whoever started this process may be killed: then nobody wants its results."""
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _play(seeds: Sequence[int], theme: str | None, mutation: str) -> list[Result]:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from lab.chaos.server import EXCHANGE_EMAILS, Stored
 from lab.chaos.town import Town, addresses
+from lab.chaos.wire import WRITES
 from syncapp.items import Contact, Item, Kind
+from syncapp.models import Pairing
 from syncapp.side import SideName
 
 
@@ -38,9 +40,15 @@ class Eyes:
     def _content(self, side: SideName, stored: Stored) -> tuple[object, ...]:
         return (*self.town.content(side, stored), addresses(stored.item))
 
+    def told_of(self, stored: Stored) -> bool:
+        """Whether the connector knows from Exchange, not only from its own writes, that this object is there."""
+        pairing = Pairing.objects.filter(exchange_folder=stored.folder).first()
+        return pairing is not None and self.town.world.exchange.told_of(pairing.exchange_token, stored)
+
     def on_its_way(self) -> bool:
-        """Whether a request is late."""
-        return any(self.town.world.server(name).late for name in SideName)
+        """Whether a request is late, or a worker sleeps in the middle of one that writes."""
+        asleep = any(call.name in WRITES for call in self.town.suspended)
+        return asleep or any(self.town.world.server(name).late for name in SideName)
 
     def equal(self) -> bool:
         """Whether both sides hold the same."""

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import StrEnum
 
-from django.db import OperationalError
-
 from lab.chaos.moments import Moment
-from lab.chaos.wire import WRITES, Crash, Late, When
+from lab.chaos.wire import WRITES, Crash, DatabaseFailed, Late, When
 from syncapp.side import (
     AlreadyThere,
     ChangedMeanwhile,
@@ -87,7 +85,7 @@ _FITS: dict[Fault, Callable[[Moment], bool]] = {
 }
 _RAISED: dict[Fault, Callable[[], BaseException]] = {
     Fault.CRASH: Crash,
-    Fault.DATABASE: lambda: OperationalError("the connection is gone"),
+    Fault.DATABASE: lambda: DatabaseFailed("the connection is gone"),
     Fault.UNREACHABLE: lambda: Unreachable("no answer"),
     Fault.THROTTLED: lambda: Throttled(30),
     Fault.SERVER_BUSY: lambda: Throttled(30, whole_server=True),

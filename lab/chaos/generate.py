@@ -19,7 +19,8 @@ from lab.chaos.writing import MOST_EDITS
 from syncapp.items import Kind
 from syncapp.side import SideName
 
-LENGTH = 12
+LENGTHS = range(3, 13)
+"""So many things happen in one history, beside what is there at first."""
 MOMENTS = 30
 """A run in these small worlds seldom has more moments than this."""
 _SIDES = tuple(side.value for side in SideName)
@@ -79,12 +80,12 @@ THEMES: Mapping[str, Theme] = {
 _THEME_WEIGHTS: Mapping[str, float] = {"usual": 2, "hot": 5, "races": 2, "restores": 2, "lies": 1}
 
 
-def history(seed: int, theme: str | None = None, length: int = LENGTH) -> History:
+def history(seed: int, theme: str | None = None) -> History:
     """The history of this seed; ``theme`` is drawn from the seed unless one is named."""
     random = Random(seed)
     drawn = random.choices(list(_THEME_WEIGHTS), list(_THEME_WEIGHTS.values()))[0]
     kind = random.choices([Kind.EVENT, Kind.CONTACT], [3, 2])[0]
-    return History(kind, tuple(_Maker(random, THEMES[theme or drawn]).steps(length)))
+    return History(kind, tuple(_Maker(random, THEMES[theme or drawn]).steps(random.choice(LENGTHS))))
 
 
 @dataclass

@@ -64,6 +64,9 @@ class Sight(Protocol):
     def same(self, side: SideName, one: Stored, across: Stored) -> bool:
         """Whether an object says what one of the other side says, as far as both can hold it, in the same folder."""
 
+    def told_of(self, stored: Stored) -> bool:
+        """Whether the connector knows from Exchange, not only from its own writes, that this object is there."""
+
     def on_its_way(self) -> bool:
         """Whether a request is late."""
 
@@ -101,6 +104,11 @@ class Model:
     """Ids in bins of what people put there."""
     traceless: set[str] = field(default_factory=set)
     """Tags of items that were deleted without anything left in a bin by which that could be told."""
+    untold: set[str] = field(default_factory=set)
+    """Tags of items that were deleted in Exchange before it told that they are there: it never tells that they went.
+
+    Where no bin shows that they were deleted, they may as well have been lost by a server that was restored.
+    """
     tokens_are_lost: bool = False
     """A server told once, since all was in step, that it does not know how things were, so that only bins can tell."""
     unsure: set[str] = field(default_factory=set)
@@ -132,6 +140,7 @@ class Model:
         self.met |= both[0] & both[1]
         self.unsure.clear()
         self.traceless.clear()
+        self.untold.clear()
         self.tokens_are_lost = False
 
     def backed_up(self, what: str) -> None:
@@ -233,9 +242,11 @@ class Model:
         unsettled = self.touched[tag] & {"move", "restore", "twin"}
         one_of_many = self.copies[tag] > 1 or any(tag_of(each.item) == tag for each in self.sight.living(act.side))
         doubtful = one_of_many or unsettled or tag in self.torn | self.unsure
+        if act.side is SideName.EXCHANGE and not self.sight.told_of(act.before):
+            self.untold.add(tag)
         if act.after is None or (act.side is SideName.EXCHANGE and self._nameless(tag)):
             self.traceless.add(tag)
-            doubtful = doubtful or self.tokens_are_lost
+            doubtful = doubtful or self.tokens_are_lost or tag in self.untold
         if not doubtful and self._same_across(act.side, act.before):
             self.deleted.add(tag)
 
@@ -252,7 +263,7 @@ class Model:
             self.written -= before
         if tag in self.deleted - self.settled:
             self.traceless.add(tag)
-            if self.tokens_are_lost:
+            if self.tokens_are_lost or tag in self.untold:
                 self.deleted.discard(tag)
 
     def _set_free(self, found: frozenset[str]) -> None:

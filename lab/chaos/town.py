@@ -9,12 +9,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import count, permutations
 from typing import Any
 
-from django.db import DatabaseError
-
 from lab.chaos.people import Person
 from lab.chaos.server import EXCHANGE_EMAILS, Stored
 from lab.chaos.side import World
-from lab.chaos.wire import Crash
+from lab.chaos.wire import Call, Crash, DatabaseFailed
 from syncapp.engine.at_once import one_by_one
 from syncapp.engine.lease import TAKEOVER_SECONDS, Lease, LeaseLost, claim
 from syncapp.engine.look import Looked, look, nothing_happened
@@ -35,7 +33,7 @@ LONG = timedelta(days=2)
 EXCHANGE, NEXTCLOUD = SideName.EXCHANGE, SideName.NEXTCLOUD
 EVENT, CONTACT = Kind.EVENT, Kind.CONTACT
 
-End = SideError | Crash | LeaseLost | DatabaseError
+End = SideError | Crash | LeaseLost | DatabaseFailed
 """What may end a run early."""
 
 
@@ -80,6 +78,8 @@ class Town:
     phone: Person = field(init=False)
     enrollment: Enrollment = field(init=False)
     pairings: dict[tuple[Kind, int], Pairing] = field(init=False)
+    suspended: list[Call] = field(default_factory=list)
+    """The calls in the middle of which workers sleep while another one works."""
     collisions: int = 0
     """How often a worker got the lease while another one may still have used it."""
     _workers: Iterator[int] = field(default_factory=lambda: count(1))
@@ -155,7 +155,7 @@ class Town:
             lease = self.claim(owner) if patient else self.steal(owner)
             if lease is not None:
                 self._run(lease, full=full)
-        except (SideError, Crash, LeaseLost, DatabaseError) as end:
+        except (SideError, Crash, LeaseLost, DatabaseFailed) as end:
             error = end
         return Ran(tuple(call.name for call in self.world.wire.writes(since)), error)
 
