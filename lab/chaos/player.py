@@ -392,15 +392,16 @@ class Player:
         return collisions + self.model.judge()
 
     def _forgot_nothing(self) -> bool:
-        """Where no server ever told anything wrong, tokens are enough: what was collected once is never forgotten."""
-        if self.misled or any(self.town.world.server(name).kept_silent for name in SideName):
+        """Where no server lied or kept silent, tokens are enough: what was collected once is never forgotten."""
+        if self.misled:
             return True
         for _ in range(MOST_RUNS):
             ran = self.town.sync()
             assert ran.error is None, repr(ran.error)
             if not ran.writes:
                 break
-        return Hold.objects.exists() or self.eyes.equal()
+        silent = any(self.town.world.server(name).kept_silent for name in SideName)
+        return silent or Hold.objects.exists() or self.eyes.equal()
 
     def story(self) -> str:
         """What was played, and what the engine says that it did."""

@@ -20,7 +20,7 @@ from syncapp.engine.slice import run_slice
 from syncapp.items import Contact, Event, Item, Kind
 from syncapp.items.elements import elements
 from syncapp.items.values import Email, Frequency, Recurrence, ZonedTime
-from syncapp.models import Enrollment, History, Link, Pairing, Problem, Run, RunLine
+from syncapp.models import Enrollment, History, Link, Pairing, Problem, Restoration, Run, RunLine
 from syncapp.side import SideError, SideName
 
 LEASE_SECONDS = 120.0
@@ -184,8 +184,10 @@ class Town:
 
     def _look(self) -> Looked | None:
         """What a look has seen; None where something is open, so that a look can't be enough."""
-        open_links = Link.objects.filter(dirty__gt=0).exists()
-        if open_links or Problem.objects.exists() or not all(each.listed for each in Pairing.objects.all()):
+        dirty = Link.objects.filter(dirty__gt=0).exists()
+        wanted_back = Restoration.objects.filter(state=Restoration.State.WAITING).exists()
+        listed = all(each.listed for each in Pairing.objects.all())
+        if dirty or wanted_back or Problem.objects.exists() or not listed:
             return None
         return look(self.world.sides(self.kinds), list(Pairing.objects.all()))
 

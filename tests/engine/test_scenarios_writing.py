@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from lab.chaos.commits import Edge, watching
+from lab.chaos.server import Stored
 from lab.chaos.town import CONTACT, EXCHANGE, NEXTCLOUD, Town, contact, event, placed, title_of, titled
 from lab.chaos.wire import Crash, Late, When, raising
 from syncapp.side import SideName, Unreachable
@@ -375,12 +376,14 @@ def test_what_cannot_come_out_of_the_bin_is_created_with_another_uid(town: Town)
 def test_what_is_moved_to_where_its_name_is_taken_gets_another_one(town: Town) -> None:
     """Clients name objects by their UIDs, and a copy of a calendar has the same names."""
     made = town.phone.create(town.folder(NEXTCLOUD), event("Budget"))
-    town.phone.create(town.folder(NEXTCLOUD, number=2), event("Urlaub", day=20))
+    town.phone.create(town.folder(NEXTCLOUD), event("Messe", day=25))
+    same_name = Stored("", town.folder(NEXTCLOUD, number=2), "", event("Urlaub", day=20), "another-uid", made.name)
+    town.world.nextcloud.insert(same_name)
     town.settle()
-    town.phone.move(made.id, town.folder(NEXTCLOUD, number=2))
-    town.phone.replace(town.find(NEXTCLOUD, "Budget").id, event("Haushalt"))
+    town.outlook.move(town.find(EXCHANGE, "Budget").id, town.folder(EXCHANGE, number=2))
     town.settle()
-    assert town.both() == ["Haushalt", "Urlaub"]
+    assert town.both() == ["Budget", "Messe", "Urlaub"]
+    assert town.find(NEXTCLOUD, "Budget").folder == town.folder(NEXTCLOUD, number=2)
 
 
 def test_an_edit_at_the_moment_of_a_delete_is_restored(town: Town) -> None:
