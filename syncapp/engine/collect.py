@@ -286,7 +286,11 @@ class _Folder:
             stale = [link.pk for id, link in known.items() if self._moved_on(link, by_id[id])]
             if stale:
                 moved_on = Link.objects.filter(pk__in=stale)
-                moved_on.update(dirty=F("dirty") + 1, attempts=0, not_before=None, content=None)
+                # Should another item stand there, the one before was deleted only if a token told of it (rule 6).
+                lost = {f"{self.name}_lost": self.listed is not None}
+                moved_on.update(dirty=F("dirty") + 1, attempts=0, not_before=None, content=None, **lost)
+                if told := [digest(id) for id in chunk if id in self.told and self.listed is not None]:
+                    moved_on.filter(**{f"{self.name}_digest__in": told}).update(**{f"{self.name}_lost": False})
                 # Whoever edits an item that the window left out wants it on the other side, too.
                 moved_on.exclude(**{f"{self.name}_revision": ""}).update(initial=False)
             self._add([id for id in chunk if id not in known])

@@ -74,6 +74,20 @@ def test_what_is_deleted_during_a_full_comparison_stays_deleted(town: Town, here
     assert "Budget" not in town.both()
 
 
+def test_what_a_restored_server_has_under_the_name_of_another_item_deletes_nothing(town: Town) -> None:
+    """Rules 6 and 18: that the other item is gone shows only in a listing, and the bin knows nothing of it."""
+    many(town)
+    made = town.phone.create(town.folder(NEXTCLOUD), event("Budget"))
+    town.settle()
+    saved = town.world.nextcloud.snapshot()
+    town.phone.put_over(made.id, event("Haushalt"))
+    town.settle()
+    town.world.nextcloud.restore_backup(saved)
+    town.settle()
+    titles = town.both()
+    assert (titles.count("Budget"), titles.count("Haushalt")) == (1, 1)
+
+
 # Our database --------------------------------------------------------------------------------------------------------
 
 
