@@ -8,7 +8,9 @@ from lab.chaos.server import EXCHANGE_EMAILS, Stored
 from lab.chaos.town import Town, addresses
 from lab.chaos.wire import WRITES
 from syncapp.items import Contact, Item, Kind
-from syncapp.models import Pairing
+from syncapp.items.elements import Element, elements
+from syncapp.models import Link, Pairing
+from syncapp.models.pairing import digest
 from syncapp.side import SideName
 
 
@@ -45,6 +47,12 @@ class Eyes:
         pairing = Pairing.objects.filter(exchange_folder=stored.folder).first()
         return pairing is not None and self.town.world.exchange.told_of(pairing.exchange_token, stored)
 
+    def unproven(self, side: SideName, stored: Stored, across: Stored) -> bool:
+        """Whether a server altered what we wrote, and we have not read it since: that can't be told from an edit."""
+        link = Link.objects.filter(**{f"{side}_digest": digest(stored.id)}).first()
+        was_read = link is not None and link.side(side).whole is not None
+        return not was_read and _parts(stored.item) != _parts(self.town.world.server(side).project(across.item))
+
     def on_its_way(self) -> bool:
         """Whether a request is late, or a worker sleeps in the middle of one that writes."""
         asleep = any(call.name in WRITES for call in self.town.suspended)
@@ -57,3 +65,7 @@ class Eyes:
         except AssertionError:
             return False
         return True
+
+
+def _parts(item: Item) -> dict[Element, str]:
+    return {path: part.normal for path, part in elements(item).items()}

@@ -47,12 +47,17 @@ class Theme:
     weights: Mapping[str, float]
     hot: float = 0.6
     """How often somebody acts inside a run."""
+    directions: Sequence[str] = ("both",)
+    """Which ways changes may travel."""
+    limits: Sequence[int] = ()
+    """How many writes of a sort the guard may let through, if not as many as usual."""
 
 
 _USUAL: Mapping[str, float] = {
     "create": 2,
     "act": 3,
     "run": 3,
+    "run_in_trouble": 2,
     "act_and_run": 8,
     "create_and_run": 3,
     "purge": 0.3,
@@ -76,8 +81,18 @@ THEMES: Mapping[str, Theme] = {
     "races": Theme({**_USUAL, "race": 8}, hot=0.6),
     "restores": Theme({**_USUAL, **_RESTORES}, hot=0.4),
     "lies": Theme({**_USUAL, "lie": 5, "lose_tokens": 1}, hot=0.5),
+    "holds": Theme({**_USUAL, "decide": 3}, hot=0.5, limits=(0, 1, 2)),
+    "one-way": Theme(_USUAL, hot=0.5, directions=("to-exchange", "to-nextcloud")),
 }
-_THEME_WEIGHTS: Mapping[str, float] = {"usual": 2, "hot": 5, "races": 2, "restores": 2, "lies": 1}
+_THEME_WEIGHTS: Mapping[str, float] = {
+    "usual": 2,
+    "hot": 5,
+    "races": 2,
+    "restores": 2,
+    "lies": 1,
+    "holds": 1,
+    "one-way": 1,
+}
 
 
 def history(seed: int, theme: str | None = None) -> History:
@@ -100,7 +115,12 @@ class _Maker:
     def steps(self, length: int) -> list[Step]:
         """Something is there, then so many things happen."""
         names = self.random.choices(list(self.theme.weights), list(self.theme.weights.values()), k=length)
-        return [*self.create(), *(step for name in names for step in self.makers[name]())]
+        return [*self._agreed(), *self.create(), *(step for name in names for step in self.makers[name]())]
+
+    def _agreed(self) -> list[Step]:
+        """What admins agreed upon before anything was there."""
+        agreed = [Step("agree", (self.random.choice(self.theme.directions), self.random.choice(_SIDES)))]
+        return agreed + [Step("limit", (self.random.choice(self.theme.limits),)) for _ in self.theme.limits[:1]]
 
     # Steps -----------------------------------------------------------------------------------------------------------
 
@@ -112,6 +132,9 @@ class _Maker:
 
     def run(self) -> list[Step]:
         return [self._sync()]
+
+    def run_in_trouble(self) -> list[Step]:
+        return [self._sync(self._trouble(near=False))]
 
     def act_and_run(self) -> list[Step]:
         return [*self.act(), self._sync(*self._incidents())]

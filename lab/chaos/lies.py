@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
 
-from syncapp.side import Changes, TokenLost
+from syncapp.side import Changes, Gone, TokenLost
 
 
 class Lie(StrEnum):
@@ -20,13 +20,17 @@ class Lie(StrEnum):
     """Everything is reported twice."""
     FALSELY_GONE = "falsely-gone"
     """A living object is reported as gone, too."""
+    NO_FOLDER = "no-folder"
+    """The whole folder is said not to exist."""
 
 
 def told_wrongly(told: Changes, lie: Lie, pick: int, token: str | None, living: Sequence[str]) -> Changes | None:
     """``told`` with a lie in it; None when it does not lend itself to this one. ``pick`` chooses which object.
 
-    Raises ``TokenLost``, if that is the lie.
+    Raises ``TokenLost`` and ``Gone`` (the folder), if that is the lie.
     """
+    if lie is Lie.NO_FOLDER:
+        raise Gone("there is no such folder")
     if lie is Lie.TOKEN_LOST:
         if token is None:
             return None

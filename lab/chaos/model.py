@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -67,6 +67,9 @@ class Sight(Protocol):
     def told_of(self, stored: Stored) -> bool:
         """Whether the connector knows from Exchange, not only from its own writes, that this object is there."""
 
+    def unproven(self, side: SideName, stored: Stored, across: Stored) -> bool:
+        """Whether a server altered what we wrote, and we have not read it since: that can't be told from an edit."""
+
     def on_its_way(self) -> bool:
         """Whether a request is late."""
 
@@ -76,6 +79,8 @@ class Model:
     """What people did so far."""
 
     sight: Sight
+    source: SideName | None = None
+    """The side that alone is listened to; None: changes travel both ways."""
     in_step: bool = False
     """Both sides are known to be the same just now."""
     touched: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -96,6 +101,8 @@ class Model:
     """Tags of items that were deleted when nobody had anything else to say about them, and not touched since."""
     settled: set[str] = field(default_factory=set)
     """Those of them whose deletion has arrived on both sides, of items that had been on both."""
+    target_touched: set[str] = field(default_factory=set)
+    """Where only one side is listened to: tags of items with which people did something on the other one."""
     met: set[str] = field(default_factory=set)
     """Tags of items that once were in step on both sides."""
     given_up: set[str] = field(default_factory=set)
@@ -119,6 +126,8 @@ class Model:
     def listen(self, act: Act) -> None:
         """Take note of what a person did."""
         tag = _tag(act.before) or _tag(act.after)
+        if self.source is act.side.other:
+            self.target_touched.add(tag)
         if self.in_step:
             self.touched.clear()
         for touched in (self.touched, *self.since.values()):
@@ -150,9 +159,10 @@ class Model:
             for tag in self._tags():
                 self.since[what][tag] |= self.touched[tag] or {"unsettled"}
 
-    def refused(self, tag: str) -> None:
-        """The admin says that what is missing shall come back."""
-        self.deleted.discard(tag)
+    def refused(self, tags: Collection[str]) -> None:
+        """The admin says that what is missing shall come back, or what stood there before."""
+        self.deleted.difference_update(tags)
+        self._allow(word for word, of in self.replaced.items() if of in tags)
 
     def tokens_were_lost(self) -> None:
         """A server does not know what has happened: of what it lacks, only its bin says that it was deleted."""
@@ -215,11 +225,11 @@ class Model:
         self.deleted.discard(tag)
         self._set_free(after)
 
-    def _edit(self, _act: Act, tag: str, before: frozenset[str], after: frozenset[str]) -> None:
+    def _edit(self, act: Act, tag: str, before: frozenset[str], after: frozenset[str]) -> None:
         self.deleted.discard(tag)
         self.written |= after - before
         self.written -= before - after
-        if tag not in self.unsure:
+        if tag not in self.unsure and self.source is not act.side.other:
             self.replaced.update(dict.fromkeys(before - after - self.free, tag))
 
     def _move(self, _act: Act, tag: str, _before: frozenset[str], _after: frozenset[str]) -> None:
@@ -247,7 +257,7 @@ class Model:
         if act.after is None or (act.side is SideName.EXCHANGE and self._nameless(tag)):
             self.traceless.add(tag)
             doubtful = doubtful or self.tokens_are_lost or tag in self.untold
-        if not doubtful and self._same_across(act.side, act.before):
+        if self.source is not act.side.other and not doubtful and self._same_across(act.side, act.before):
             self.deleted.add(tag)
 
     _destroy = _delete
@@ -325,7 +335,9 @@ class Model:
     def _same_across(self, side: SideName, stored: Stored) -> bool:
         """Whether the other side holds what this object was, in the same folder, or nothing, and no request is late."""
         across = self._objects(side.other, tag_of(stored.item))
-        return not self.sight.on_its_way() and all(self.sight.same(side, stored, each) for each in across)
+        return not self.sight.on_its_way() and all(
+            self.sight.same(side, stored, each) and not self.sight.unproven(side.other, each, stored) for each in across
+        )
 
     def _objects(self, side: SideName, tag: str) -> list[Stored]:
         return [each for each in self.sight.living(side) if tag_of(each.item) == tag]
@@ -359,8 +371,21 @@ class Model:
                 if number > self.copies[tag]
             ]
             violations += [f"resurrection: {tag} on {name}" for tag in sorted(self.deleted & there.keys())]
+        if self.source is not None:
+            violations += self._not_arrived(self.source)
         lost = self.copies.keys() - self.given_up - self._tags()
         return violations + [f"deleted by nobody: {tag}" for tag in sorted(lost)]
+
+    def _not_arrived(self, source: SideName) -> list[str]:
+        """What stands on the source stands on the target, too, and the same unless it was touched there (rule 24)."""
+        violations = []
+        for each in self.sight.living(source):
+            tag = tag_of(each.item)
+            across = self._objects(source.other, tag)
+            excused = across and tag in self.target_touched | self.torn
+            if not excused and not any(self.sight.same(source, each, there) for there in across):
+                violations.append(f"not arrived: {tag} on {source.other}")
+        return violations
 
 
 def all_words(items: Iterable[Item]) -> frozenset[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,10 +17,11 @@ from lab.chaos.steps import History, NoHistory, smaller
 
 @dataclass(frozen=True)
 class Played:
-    """How a history ended: what was violated, how many faults it met, and its story."""
+    """How a history ended: what was violated, what faults it met, how often somebody acted inside a run, its story."""
 
     violations: tuple[str, ...]
-    faults: int
+    faults: Counter[str]
+    inside: int
     story: str
 
     @property
@@ -35,7 +37,7 @@ def play(history: History) -> Played:
     with playing(history.kind) as player:
         violations = _violations(player, history)
         story = player.story()
-    return Played(tuple(violations), player.faults, story)
+    return Played(tuple(violations), player.faults, player.inside, story)
 
 
 def _violations(player: Player, history: History) -> list[str]:

@@ -7,6 +7,7 @@ so that it can be played again and made smaller. ``pick`` chooses one of what th
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,9 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 from uuid import UUID
+
+from django.conf import settings
+from django.test.utils import override_settings
 
 from lab.chaos import backup
 from lab.chaos.backup import Backup
@@ -32,7 +36,7 @@ from lab.chaos.town import LONG, MOST_RUNS, Ran, Town
 from lab.chaos.wire import Call, When
 from lab.chaos.writing import Writer, edited
 from syncapp.items import Kind
-from syncapp.models import Hold, Pairing
+from syncapp.models import Hold, Link, Pairing
 from syncapp.side import AlreadyThere, Gone, SideName
 
 APPROVE, REFUSE = "approve", "refuse"
@@ -85,7 +89,12 @@ class Player:
     writer: Writer = field(default_factory=Writer)
     log: list[str] = field(default_factory=list)
     backups: dict[SideName, State] = field(default_factory=dict)
-    faults: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    """By what it was."""
+    inside: int = 0
+    """How often somebody acted inside a run, on the object in flight."""
+    source: SideName | None = None
+    """The side that alone is listened to; None: changes travel both ways."""
     misled: bool = False
     """A server told something wrong, or went back: only a full comparison brings that to light."""
     _ours: Backup = field(init=False)
@@ -187,9 +196,9 @@ class Player:
         self.log.append("sync" + (" full" if full else ""))
         self.model.in_step = False
         self.town.clock.move(_WAITS[Wait(wait)])
-        acted, struck = self._acts(), self.faults
+        acted, struck = self._acts(), self.faults.total()
         ran = self._run(inside, full=full)
-        calm = self._acts() == acted and self.faults == struck
+        calm = self._acts() == acted and self.faults.total() == struck
         if calm and not (ran.writes or ran.error or self.eyes.on_its_way()) and self.eyes.equal():
             self.model.all_is_in_step()
             self.model.tokens_are_lost = any(
@@ -241,15 +250,16 @@ class Player:
     def _happen(self, incident: Incident, moment: Moment) -> None:
         match incident.name:
             case "fault":
-                self.faults += 1
+                self.faults[incident.given[0]] += 1
                 Fault(incident.given[0]).strike()
             case "act":
                 deed, what, across = incident.given
                 found = self._in_flight(moment, across)
                 assert found is not None
+                self.inside += 1
                 self.do(found[0], Deed(deed), found[1], what)
             case "worker":
-                self.faults += 1
+                self.faults["second-worker" if incident.given[0] else "impatient-worker"] += 1
                 assert moment.call is not None
                 self.town.suspended.append(moment.call)
                 try:
@@ -284,7 +294,7 @@ class Player:
 
     def lie(self, side: str, lie: str, pick: int) -> None:
         """The next answer of a server about changes, to which it can be done, is wrong."""
-        self.faults += 1
+        self.faults[lie] += 1
         self.misled = True
         self.town.world.server(SideName(side)).lies.append((Lie(lie), pick))
         if lie == Lie.TOKEN_LOST:
@@ -292,7 +302,7 @@ class Player:
 
     def lose_tokens(self, side: str) -> None:
         """A server forgets all tokens."""
-        self.faults += 1
+        self.faults["tokens-lost"] += 1
         self.town.world.server(SideName(side)).lose_tokens()
         self.model.tokens_were_lost()
 
@@ -303,7 +313,7 @@ class Player:
 
     def jump(self, minutes: int) -> None:
         """The clock is put forward, or back."""
-        self.faults += 1
+        self.faults["clock-jump"] += 1
         self.town.clock.move(timedelta(minutes=minutes))
 
     def land(self, side: str) -> None:
@@ -322,7 +332,7 @@ class Player:
         name = SideName(side)
         if name in self.backups:
             self.log.append(f"{name} is restored")
-            self.faults += 1
+            self.faults["server-restored"] += 1
             self.misled = True
             had = all_words(each.item for each in (*self.eyes.living(name), *self.eyes.binned(name)))
             self.town.world.server(name).restore_backup(self.backups[name])
@@ -336,41 +346,48 @@ class Player:
     def restore_ours(self) -> None:
         """Our database goes back to its backup."""
         self.log.append("our database is restored")
+        self.faults["database-restored"] += 1
         self._put_back(self._ours)
 
     def forget(self) -> None:
         """All that the connector remembers is gone, but for who is enrolled."""
         self.log.append("all state is lost")
+        self.faults["database-lost"] += 1
         self.model.everything_was_forgotten()
         self._put_back(self._newborn)
 
     def _put_back(self, what: Backup) -> None:
-        self.faults += 1
         kept = all_words(self.eyes.kept())
         backup.put_back(what)
         self.model.ledger_went_back(kept)
 
     def decide(self, answer: str) -> None:
-        """The admin decides about everything that is held."""
+        """The admin decides about what is held; never that a folder went for good, nor against what is new."""
         for hold in Hold.objects.filter(state=Hold.State.WAITING):
-            self.log.append(f"  {answer} {hold.reason} of link {hold.link_id}")
-            if answer == APPROVE:
+            given = REFUSE if hold.reason == Hold.Reason.FOLDER else answer
+            given = APPROVE if hold.deed is Hold.Deed.CREATE else given
+            self.log.append(f"  {given} {hold.reason} of link {hold.link_id}")
+            if given == APPROVE:
                 hold.approve()
             else:
-                self.model.refused(self._survivor(hold))
+                self.model.refused(self._tags_of(hold.link))
                 hold.refuse()
 
-    def _survivor(self, hold: Hold) -> str:
-        """The tag of what would be deleted, "" if it is not there any more."""
-        name = SideName(hold.side)
-        id = hold.link.side(name).id
-        return next((tag_of(each.item) for each in self.eyes.living(name) if each.id == id), "")
+    def _tags_of(self, link: Link) -> set[str]:
+        """The tags of what a link knows and is there."""
+        known = [(name, link.side(name).id) for name in SideName]
+        return {tag_of(each.item) for name, id in known for each in self.eyes.living(name) if each.id == id}
 
     def agree(self, direction: str, conflict_rule: str) -> None:
-        """The admin chooses which way changes travel, and who wins."""
+        """The admin chooses which way changes travel, and who wins: before anything is there."""
         Pairing.objects.update(
             direction=Pairing.Direction(direction), conflict_rule=Pairing.ConflictRule(conflict_rule)
         )
+        self.source = self.model.source = _SOURCES[Pairing.Direction(direction)]
+
+    def limit(self, number: int) -> None:
+        """The guard lets through so many writes of a sort within a day."""
+        settings.GUARD_DELETIONS = settings.GUARD_OVERWRITES = settings.GUARD_CREATIONS = number
 
     # The end ---------------------------------------------------------------------------------------------------------
 
@@ -382,18 +399,20 @@ class Player:
             if not self._forgot_nothing():
                 return ["forgotten: both sides came to rest without a full comparison, and differ"]
             self.town.settle()
-            if Hold.objects.filter(state=Hold.State.WAITING).exists():
+            while Hold.objects.filter(state=Hold.State.WAITING).exists():
                 self.decide(APPROVE)
                 self.town.settle()
-            self.town.compare(self.kind)
+            if self.source is None:
+                self.town.compare(self.kind)
         except AssertionError as broken:
             return [f"not equal and quiet: {broken}"]
         collisions = [f"two workers at once: {self.town.collisions} times"] if self.town.collisions else []
-        return collisions + self.model.judge()
+        written = self.town.world.wire.writes(side=self.source) if self.source else []
+        return collisions + [f"written to the source: {call.name}" for call in written] + self.model.judge()
 
     def _forgot_nothing(self) -> bool:
         """Where no server lied or kept silent, tokens are enough: what was collected once is never forgotten."""
-        if self.misled:
+        if self.misled or self.source:
             return True
         for _ in range(MOST_RUNS):
             ran = self.town.sync()
@@ -408,6 +427,11 @@ class Player:
         return "\n".join([*self.log, "runs:", *self.town.log()])
 
 
+_SOURCES: Mapping[Pairing.Direction, SideName | None] = {
+    Pairing.Direction.BOTH: None,
+    Pairing.Direction.TO_NEXTCLOUD: SideName.EXCHANGE,
+    Pairing.Direction.TO_EXCHANGE: SideName.NEXTCLOUD,
+}
 _HAPPENINGS: Mapping[str, Callable[..., object]] = {
     each.__name__: each
     for each in (
@@ -426,6 +450,7 @@ _HAPPENINGS: Mapping[str, Callable[..., object]] = {
         Player.forget,
         Player.decide,
         Player.agree,
+        Player.limit,
     )
 }
 assert ACT in _HAPPENINGS
@@ -450,6 +475,7 @@ def playing(kind: Kind, seed: int = 0) -> Iterator[Player]:
     generator = random.Random(seed)
     with (
         mock.patch("syncapp.models.link.os", SimpleNamespace(urandom=generator.randbytes)),
+        override_settings(),
         mock.patch("uuid.uuid4", side_effect=lambda: UUID(int=generator.getrandbits(128))),
     ):
         player = Player(kind)

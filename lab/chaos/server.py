@@ -19,7 +19,7 @@ from syncapp.items import Contact, Event, Item, Kind
 from syncapp.items.elements import elements
 from syncapp.items.values import Email, Privacy, ZonedTime
 from syncapp.items.zones import canonical
-from syncapp.side import AlreadyThere, Change, Changes, Folder, Gone, SideName, TokenLost
+from syncapp.side import AlreadyThere, Change, Changes, Folder, Gone, SideError, SideName, TokenLost
 
 EXCHANGE_EMAILS = 3
 EXCHANGE_TITLE = 255
@@ -237,7 +237,11 @@ class Server:
         """One page of changes, wrong if a lie is due. Raises ``TokenLost`` and ``Gone`` (the folder)."""
         changes = self._changes(folder, token)
         for lie, pick in tuple(self.lies):
-            wrong = told_wrongly(changes, lie, pick, token, [each.id for each in self.living(folder=folder)])
+            try:
+                wrong = told_wrongly(changes, lie, pick, token, [each.id for each in self.living(folder=folder)])
+            except SideError:
+                self.lies.remove((lie, pick))
+                raise
             if wrong is not None:
                 self.lies.remove((lie, pick))
                 changes = wrong

@@ -95,7 +95,11 @@ class MemorySide:
         with self._call("read", *ids) as call:
             found: dict[str, Object | SideError] = {}
             for id in ids:
-                self.wire.meet(call, When.ITEM, id)
+                try:
+                    self.wire.meet(call, When.ITEM, id)
+                except Unreadable as trouble:
+                    found[id] = trouble
+                    continue
                 stored = self.server.state.objects.get(id)
                 if stored is not None and stored.item.kind is self.kind:
                     found[id] = Unreadable("the object is broken") if stored.broken else _object(stored)

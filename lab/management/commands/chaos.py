@@ -19,6 +19,7 @@ from lab.chaos.generate import THEMES
 from lab.chaos.mutations import MUTATIONS
 from lab.console import Console
 
+ALL = "all"
 _SHOWN = 5
 """Of so many broken histories the smallest form is looked for: it takes a minute for each."""
 
@@ -41,7 +42,7 @@ class Command(BaseCommand):
         add("--processes", type=int, default=os.cpu_count() or 1, help="default: one for each core")
         add("--json", action="store_true", help="print the result as one JSON object, as the last line")
         add("--replay", metavar="FILE", help="play one history again, from a file or as its JSON itself")
-        add("--mutation", choices=sorted(MUTATIONS), default="", help="break the engine, and see whether it is noticed")
+        add("--mutation", choices=[ALL, *sorted(MUTATIONS)], default="", help="break the engine: is it noticed?")
         add("--mutations", action="store_true", help="list the ways to break it")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -50,21 +51,24 @@ class Command(BaseCommand):
         if options["mutations"]:
             for name, mutation in sorted(MUTATIONS.items()):
                 console.say(f"{name:32} {mutation.meaning}")
-            console.say("See whether one is noticed: manage.py chaos --runs 500 --mutation NAME")
+            console.say(f"See whether one is noticed: manage.py chaos --runs 500 --mutation NAME, or {ALL}")
             return
         place = environment.current().directory
         processes = 1 if options["replay"] else max(1, options["processes"])
-        with campaign(processes, place, options["theme"], options["mutation"]) as running:
+        with campaign(processes, place, options["theme"]) as running:
             if options["replay"]:
-                self._replay(console, running, options["replay"])
+                self._replay(console, running, options)
+            elif options["mutation"] == ALL:
+                _break_all(console, running, options)
             else:
                 _Report(console, place, options).play(running)
 
-    def _replay(self, console: Console, running: Campaign, given: str) -> None:
+    def _replay(self, console: Console, running: Campaign, options: dict[str, Any]) -> None:
+        given = options["replay"]
         try:
             file = Path(given)
             text = given if given.lstrip().startswith("{") else file.read_text(encoding="utf-8")
-            broken = running.replay(json.loads(text))
+            broken = running.replay(json.loads(text), options["mutation"])
         except (OSError, ValueError) as error:
             raise CommandError(f"This can't be played: {error}") from error
         console.say(broken.story)
@@ -73,22 +77,45 @@ class Command(BaseCommand):
         console.say("Nothing is violated.")
 
 
+def _break_all(console: Console, running: Campaign, options: dict[str, Any]) -> None:
+    """Break the engine in every way, one after the other. Raises CommandError when that goes unnoticed once."""
+    first, runs, began = options["seed"], options["runs"], time.monotonic()
+    noticed: dict[str, int | None] = {}
+    for name in sorted(MUTATIONS):
+        for played, result in enumerate(running.results(range(first, first + runs), name), 1):
+            if result.violations:
+                console.say(f"{name:32} after {played:3}, seed {result.seed}: {_in_short(result)}")
+                noticed[name] = played
+                break
+        else:
+            console.say(f"{name:32} NOT NOTICED in {runs} histories")
+            noticed[name] = None
+    if options["json"]:
+        console.say(json.dumps({"mutations": noticed, "seconds": round(time.monotonic() - began, 1)}))
+    if unnoticed := [name for name, after in noticed.items() if after is None]:
+        raise CommandError(f"Not noticed: {', '.join(unnoticed)}.")
+
+
+def _in_short(result: Result) -> str:
+    return result.violations[0].strip().splitlines()[-1][:100]
+
+
 @dataclass
 class _Report:
     console: Console
     place: Path
     options: dict[str, Any]
     runs: int = 0
-    faults: int = 0
+    inside: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
     broken: list[Result] = field(default_factory=list)
-    sorts: Counter[str] = field(default_factory=Counter)
 
     def play(self, running: Campaign) -> None:
         """All histories; of a broken engine only until it is noticed. Raises CommandError."""
         first, runs, mutation = self.options["seed"], self.options["runs"], self.options["mutation"]
         self._announce(first, runs, mutation)
         began = time.monotonic()
-        for result in running.results(range(first, first + runs)):
+        for result in running.results(range(first, first + runs), mutation):
             self._take(result, runs)
             if result.violations and mutation:
                 break
@@ -104,16 +131,17 @@ class _Report:
     def _take(self, result: Result, runs: int) -> None:
         self.runs += 1
         self.faults += result.faults
+        self.inside += bool(result.inside)
         if result.violations:
             self.broken.append(result)
-            self.console.say(f"Seed {result.seed}: {result.violations[0].strip().splitlines()[-1]}")
-        words = f"{self.runs} of {runs} histories, {self.faults} faults, {len(self.broken)} violations"
+            self.console.say(f"Seed {result.seed}: {_in_short(result)}")
+        words = f"{self.runs} of {runs} histories, {self.faults.total()} faults, {len(self.broken)} violations"
         self.console.progress(self.runs, runs, words)
 
     def _show(self, result: Result, running: Campaign) -> None:
         """Make it small, and keep it."""
         self.console.say(f"Seed {result.seed}: looking for what it takes ...")
-        small = running.smaller(result.seed)
+        small = running.smaller(result.seed, self.options["mutation"])
         file = self.place / f"broken-{result.seed}.json"
         file.write_text(json.dumps(small.history, indent=1) + "\n", encoding="utf-8")
         self.console.say(json.dumps(small.history))
@@ -124,7 +152,9 @@ class _Report:
         self.console.say(f"  Play it again: python {again}")
 
     def _end(self, seconds: float, mutation: str) -> None:
-        self.console.say(f"{self.runs} histories with {self.faults} faults in {seconds:.0f} s.")
+        self.console.say(f"{self.runs} histories with {self.faults.total()} faults in {seconds:.0f} s.")
+        self.console.say(f"In {self.inside} of them somebody acted inside a run, on the object in flight.")
+        self.console.say(", ".join(f"{name} {number}" for name, number in sorted(self.faults.items())))
         noticed = bool(self.broken)
         if noticed == bool(mutation):
             self.console.say(
@@ -146,9 +176,11 @@ class _Report:
     def _figures(self, seconds: float) -> dict[str, Any]:
         figures = {
             "runs": self.runs,
-            "faults": self.faults,
+            "faults": self.faults.total(),
             "violations": len(self.broken),
             "seconds": round(seconds, 1),
+            "inside": self.inside,
+            "by_fault": dict(sorted(self.faults.items())),
             "seed": self.options["seed"],
             "database": connection.vendor,
         }
