@@ -97,7 +97,7 @@ def _collect_side(work: Work, side: Side, looks: Mapping[str, Look], full: bool)
                 raise Gone("The folder does not exist any more.")
             if full or away or not unmoved(pairing, name, look):
                 # What was noted as gone with a folder is there again only if a listing says so.
-                _Folder(work, side, pairing, full or away).collect(look.token or "")
+                _Folder(work, side, pairing, full or away, away).collect(look.token or "")
         except Gone:
             _note_vanished(work, pairing, name)
             continue
@@ -152,7 +152,7 @@ def _missing_key(pairing: Pairing, name: SideName) -> str:
 
 @dataclass
 class _Folder:
-    """The collect of one folder.
+    """The collect of one folder. ``away``: it was not there at the last one, and what it held was noted as missing.
 
     ``told`` are the ids of which a good token told something. ``listed`` are those of a full listing, None while
     changes are being told.
@@ -162,6 +162,7 @@ class _Folder:
     side: Side
     pairing: Pairing
     full: bool
+    away: bool = False
     listed: set[str] | None = None
     told: set[str] = field(default_factory=set)
     lost_token: bool = False
@@ -229,8 +230,9 @@ class _Folder:
         """What is known and was not listed is not there, once a read says so too (rules 3, 6)."""
         assert self.listed is not None
         known = self.work.links().filter(**{f"{self.name}_pairing": self.pairing})
-        # After a lost token nothing is proven that no token told of; what waits for an admin was told.
-        known = known.filter(hold=None) if self.lost_token else known.filter(**{f"{self.name}_missing": None})
+        if not self.away:
+            # After a lost token nothing is proven that no token told of; what waits for an admin was told.
+            known = known.filter(hold=None) if self.lost_token else known.filter(**{f"{self.name}_missing": None})
         ids = known.values_list(f"{self.name}_id_text", flat=True)
         unlisted = [id for id in ids if id and id not in self.listed | self.told]
         alive, absent = self._confirmed(unlisted)
