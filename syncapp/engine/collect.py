@@ -43,6 +43,8 @@ def collect(work: Work, *, full: bool = False) -> None:
         seen = work.looked.take(work.kind, side, [each.folder(name) for each in work.pairings.values()])
         _check_epoch(work, name, seen.epoch)
         _collect_side(work, side, seen.looks, full)
+    if full:
+        _mark_series(work)
     if not work.broken:
         work.complete = work.passes
 
@@ -54,6 +56,13 @@ def anything_gone(work: Work) -> bool:
 
 
 # Epochs --------------------------------------------------------------------------------------------------------------
+
+
+def _mark_series(work: Work) -> None:
+    """An edited occurrence may leave the revision of its series as it was."""
+    there = {f"{name}_pairing__in": work.active for name in SideName}
+    with work.commit():
+        work.links().filter(recurring=True, **there).update(dirty=F("dirty") + 1)
 
 
 def _check_epoch(work: Work, name: SideName, epoch: str) -> None:
@@ -246,9 +255,6 @@ class _Folder:
             self._note_absent([id for id in absent if id not in deleted], lost=True)
             if self.pairing.new_epoch and self.pairing.distrusted(self.name):
                 self._let_go(absent)
-            if self.full:
-                # An edited occurrence may leave the revision of its series as it was.
-                known.filter(recurring=True).update(dirty=F("dirty") + 1)
             self.pairing.put(self.name, token=token, look=look, distrusted=False)
             if self.pairing.first_listed_at is None and self.pairing.listed:
                 self.pairing.put(first_listed_at=self.work.journal.at)
@@ -289,10 +295,10 @@ class _Folder:
             if stale:
                 moved_on = Link.objects.filter(pk__in=stale)
                 # Should another item stand there, the one before was deleted only if a token told of it (rule 6).
-                lost = {f"{self.name}_lost": self.listed is not None}
-                moved_on.update(dirty=F("dirty") + 1, attempts=0, not_before=None, content=None, **lost)
-                if told := [digest(id) for id in chunk if id in self.told and self.listed is not None]:
-                    moved_on.filter(**{f"{self.name}_digest__in": told}).update(**{f"{self.name}_lost": False})
+                told = {f"{self.name}_lost": False} if self.listed is None else {}
+                if not told:
+                    moved_on.filter(dirty=0).update(**{f"{self.name}_lost": True})
+                moved_on.update(dirty=F("dirty") + 1, attempts=0, not_before=None, content=None, **told)
                 # Whoever edits an item that the window left out wants it on the other side, too.
                 moved_on.exclude(**{f"{self.name}_revision": ""}).update(initial=False)
             self._add([id for id in chunk if id not in known])

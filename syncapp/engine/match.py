@@ -15,6 +15,7 @@ from django.db.models import F, Q, QuerySet
 
 from syncapp.engine.collect import note_created_and_gone
 from syncapp.engine.late import remove_late_copies, was_sent
+from syncapp.engine.search import is_name_only
 from syncapp.engine.work import BATCH, Work
 from syncapp.items import Event, Item
 from syncapp.items.elements import contact_handles, contact_name, content_key
@@ -207,9 +208,11 @@ def _candidates(
     by_key = {bytes(link.key): link for link in links}
     by_uid = {bytes(uid): link for link in links if (uid := link.side(name).uid_digest)}
     candidates = [
-        _Candidate(link, by_key[own[link.pk][0]], own[link.pk][1])
+        _Candidate(link, of, own[link.pk][1])
         for link in batch
-        if link.pk in own and own[link.pk][0] in by_key
+        if link.pk in own
+        and (of := by_key.get(own[link.pk][0])) is not None
+        and not is_name_only(name, of, own[link.pk][1], link.side(name).uid)
     ]
     for link in batch:
         uid = link.side(name).uid_digest

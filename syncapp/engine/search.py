@@ -38,7 +38,8 @@ def _hits_of(work: Work, name: SideName, link: Link, uid: str, found: Iterable[F
     alive, binned, taken = [], [], False
     for each in found:
         own = parse_own_id(each.own_id)
-        if not (own and own[0] == bytes(link.key)) and not (uid and each.uid == uid):
+        ours = own is not None and own[0] == bytes(link.key) and not is_name_only(name, link, own[1], each.uid)
+        if not ours and not (uid and each.uid == uid):
             continue
         owner = owners.get(each.id)
         if owner is not None and owner.pk != link.pk and owner.half is None:
@@ -49,3 +50,13 @@ def _hits_of(work: Work, name: SideName, link: Link, uid: str, found: Iterable[F
             alive.append(each)
     alive.sort(key=lambda each: each.own_id.startswith(bytes(link.key).hex()), reverse=True)
     return Hits(tuple(alive), tuple(binned), taken)
+
+
+def is_name_only(name: SideName, link: Link, nonce: bytes, uid: str) -> bool:
+    """Whether what stands under the own id of a link's object is another item, by its UID (rule 18).
+
+    On Nextcloud the own id is no more than a name, under which a client may have put something else.
+    """
+    side = link.side(name)
+    linked = side.nonce is not None and bytes(side.nonce) == nonce
+    return name is SideName.NEXTCLOUD and linked and bool(uid and side.uid) and uid != side.uid

@@ -7,7 +7,7 @@ import pytest
 from lab.chaos import backup
 from lab.chaos.lies import Lie
 from lab.chaos.town import CONTACT, EXCHANGE, NEXTCLOUD, Town, contact, event, titled
-from lab.chaos.wire import When
+from lab.chaos.wire import Crash, When, raising
 from syncapp.side import SideName
 from tests.engine.test_scenarios_absence import many
 
@@ -86,6 +86,29 @@ def test_what_a_restored_server_has_under_the_name_of_another_item_deletes_nothi
     town.settle()
     titles = town.both()
     assert (titles.count("Budget"), titles.count("Haushalt")) == (1, 1)
+
+
+def test_what_a_token_told_once_stays_told(town: Town) -> None:
+    """Rules 6 and 18: another item was put over one, a run dies, and a full comparison sees it again."""
+    many(town)
+    made = town.phone.create(town.folder(NEXTCLOUD), event("Budget"))
+    town.settle()
+    town.phone.put_over(made.id, event("Haushalt"))
+    town.world.wire.at("read", When.BEFORE, raising(Crash()), side=NEXTCLOUD)
+    assert isinstance(town.sync().error, Crash)
+    town.settle()
+    assert (town.both().count("Budget"), town.both().count("Haushalt")) == (0, 1)
+
+
+def test_what_is_put_under_the_name_of_another_item_is_not_that_item(town: Town) -> None:
+    """Rule 18: on Nextcloud an own id is but a name. Here the same new item comes to both sides by itself."""
+    many(town)
+    town.outlook.create(town.folder(EXCHANGE), event("Budget"))
+    town.settle()
+    town.phone.replace(town.find(NEXTCLOUD, "Budget").id, event("Haushalt"))
+    town.outlook.twin(town.find(NEXTCLOUD, "Haushalt"), town.folder(EXCHANGE))
+    town.settle()
+    assert (town.both().count("Budget"), town.both().count("Haushalt")) == (0, 1)
 
 
 # Our database --------------------------------------------------------------------------------------------------------
