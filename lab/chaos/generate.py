@@ -19,7 +19,7 @@ from lab.chaos.writing import MOST_EDITS
 from syncapp.items import Kind
 from syncapp.side import SideName
 
-LENGTHS = range(3, 13)
+LENGTHS = range(2, 9)
 """So many things happen in one history, beside what is there at first."""
 MOMENTS = 30
 """A run in these small worlds seldom has more moments than this."""

@@ -12,15 +12,17 @@ from typing import Any
 from unittest import mock
 
 from lab.chaos.side import MemorySide
-from syncapp.engine import apply, collect, delete, keeping, lease, match, process, resolve
+from syncapp.engine import apply, collect, delete, keeping, lease, match, process, resolve, search
+from syncapp.engine.case import Case
 from syncapp.engine.collect import _Folder
+from syncapp.engine.guard import Guard, Judgement
 from syncapp.engine.lease import Lease
 from syncapp.engine.process import _Batch
 from syncapp.engine.search import Hits
 from syncapp.engine.work import Work
-from syncapp.models import Link
+from syncapp.models import Link, Pairing
 from syncapp.models.link import LinkManager
-from syncapp.side import Changes, SideName, Written
+from syncapp.side import Changes, SideError, SideName, Written
 
 Patch = tuple[object, str, Any]
 """What ``mock.patch.object`` is told: whose attribute, its name, and what takes its place."""
@@ -183,6 +185,19 @@ def _late_copies_kept() -> Sequence[Patch]:
     return [(match, "was_sent", lambda *_: False)]
 
 
+def _failed_write_settles() -> Sequence[Patch]:
+    take = apply._Answers._take_update
+
+    def take_update(self: apply._Answers, job: Any, result: Any) -> None:
+        take(self, job, result)
+        if isinstance(result, SideError):
+            apply._advance(job.case, self.name, job.write.target, ())
+            apply._advance(job.case, self.name.other, job.write.source, ())
+            Link.objects.put([job.case.link])
+
+    return [(apply._Answers, "_take_update", take_update)]
+
+
 # Judging -------------------------------------------------------------------------------------------------------------
 
 
@@ -195,6 +210,22 @@ def _part_counts_as_whole() -> Sequence[Patch]:
 
 def _created_before_all_is_listed() -> Sequence[Patch]:
     return [(Work, "listed", property(lambda _self: True))]
+
+
+def _both_sides_are_listened_to() -> Sequence[Patch]:
+    return [(Case, "source", property(lambda _self: None))]
+
+
+def _returned_lives() -> Sequence[Patch]:
+    return [(Guard, "returned", lambda _self, _case, _on: Judgement.REFUSED)]
+
+
+def _names_count_as_ids() -> Sequence[Patch]:
+    return [(search, "is_name_only", lambda *_: False), (match, "is_name_only", lambda *_: False)]
+
+
+def _content_always_adopts() -> Sequence[Patch]:
+    return [(Pairing, "first_contact", property(lambda _self: True, lambda _self, _value: None))]
 
 
 def _adoption_not_one_to_one() -> Sequence[Patch]:
@@ -214,6 +245,10 @@ def _adoption_not_one_to_one() -> Sequence[Patch]:
 def _lease_ignored() -> Sequence[Patch]:
     claim = lease._CLAIM.replace("AND (lease_owner = ''", "AND (1 = 1 OR lease_owner = ''")
     return [(lease, "_CLAIM", claim)]
+
+
+def _written_without_lease() -> Sequence[Patch]:
+    return [(Work, "before_write", lambda *_: None)]
 
 
 def _fence_not_checked() -> Sequence[Patch]:
@@ -243,12 +278,20 @@ MUTATIONS: Mapping[str, Mutation] = {
     "intents-not-resolved": Mutation("what was begun is forgotten (rule 9)", _intents_not_resolved),
     "history-after": Mutation("history is written after the request (rule 7)", _history_after_the_request),
     "read-back-believed": Mutation("whatever is read after a write was written by it (rule 8)", _read_back_believed),
+    "failed-write-settles": Mutation("a write that failed moves the bases (rule 15)", _failed_write_settles),
     "late-copies-kept": Mutation("a create that lands after its retry is taken for new (rule 11)", _late_copies_kept),
     "part-counts-as-whole": Mutation("a deletion wins over an edit across (rule 5)", _part_counts_as_whole),
     "created-before-listed": Mutation(
         "items are created before all is listed (rule 19)", _created_before_all_is_listed
     ),
     "adoption-not-one-to-one": Mutation("one object is adopted by several (rule 19)", _adoption_not_one_to_one),
+    "names-count-as-ids": Mutation("what stands under our name is ours (rule 18)", _names_count_as_ids),
+    "content-always-adopts": Mutation("content adopts not only at first contact (rule 19)", _content_always_adopts),
+    "returned-lives": Mutation("what a restored server brings back lives (rule 22)", _returned_lives),
+    "both-sides-heard": Mutation("a one-way pairing listens to its target (rule 24)", _both_sides_are_listened_to),
+    "written-without-lease": Mutation(
+        "nobody makes the lease outlast a request before it (rule 21)", _written_without_lease
+    ),
     "lease-ignored": Mutation("a second worker takes a lease that holds (rule 21)", _lease_ignored),
     "fence-not-checked": Mutation("commits do not check the fence (rule 21)", _fence_not_checked),
     "dirt-cleared-blindly": Mutation("dirt is cleared whatever its counter says (rule 20)", _dirt_cleared_blindly),
