@@ -17,6 +17,7 @@ from lab import environment
 from lab.chaos.campaign import Campaign, Result, campaign
 from lab.chaos.generate import THEMES
 from lab.chaos.mutations import MUTATIONS
+from lab.chaos.street import WAVE, Ended, opened
 from lab.console import Console
 
 ALL = "all"
@@ -40,6 +41,7 @@ class Command(BaseCommand):
         add("--seed", type=int, default=1, help="the seed of the first one (default: %(default)s)")
         add("--theme", choices=sorted(THEMES), help="play only histories of this theme")
         add("--processes", type=int, default=os.cpu_count() or 1, help="default: one for each core")
+        add("--lab", action="store_true", help="over HTTP, with the lab's servers and real workers that are killed")
         add("--json", action="store_true", help="print the result as one JSON object, as the last line")
         add("--replay", metavar="FILE", help="play one history again, from a file or as its JSON itself")
         add("--mutation", choices=[ALL, *sorted(MUTATIONS)], default="", help="break the engine: is it noticed?")
@@ -54,6 +56,9 @@ class Command(BaseCommand):
             console.say(f"See whether one is noticed: manage.py chaos --runs 500 --mutation NAME, or {ALL}")
             return
         place = environment.current().directory
+        if options["lab"]:
+            _over_http(console, options)
+            return
         processes = 1 if options["replay"] else max(1, options["processes"])
         with campaign(processes, place, options["theme"]) as running:
             if options["replay"]:
@@ -75,6 +80,30 @@ class Command(BaseCommand):
         if broken.violations:
             raise CommandError("Violated: " + "; ".join(broken.violations))
         console.say("Nothing is violated.")
+
+
+def _over_http(console: Console, options: dict[str, Any]) -> None:
+    """Raises CommandError when something was violated."""
+    first, runs, began = options["seed"], options["runs"], time.monotonic()
+    console.say(f"Playing {runs} histories over HTTP, seeds {first} to {first + runs - 1}, {WAVE} at a time.")
+    ended: list[Ended] = []
+    place = environment.current()
+    with opened(place, first) as street:
+        for at in range(first, first + runs, WAVE):
+            ended += street.play(range(at, min(at + WAVE, first + runs)))
+            console.progress(len(ended), runs, f"{len(ended)} of {runs} histories, {street.faults.total()} faults")
+        faults = street.faults
+    broken = [each for each in ended if each.violations]
+    for each in broken:
+        console.say(f"Seed {each.seed}:\n{each.story}")
+        console.say("\n".join(f"  {violation}" for violation in each.violations))
+    console.say(", ".join(f"{name} {number}" for name, number in sorted(faults.items())))
+    if options["json"]:
+        figures = {"runs": runs, "faults": faults.total(), "violations": len(broken)}
+        figures |= {"seconds": round(time.monotonic() - began, 1), "inside": sum(each.inside > 0 for each in ended)}
+        console.say(json.dumps(figures | {"by_fault": dict(sorted(faults.items())), "seed": first, "lab": True}))
+    if broken:
+        raise CommandError(f"{len(broken)} of {runs} histories went wrong; {place.directory} has the logs.")
 
 
 def _break_all(console: Console, running: Campaign, options: dict[str, Any]) -> None:
