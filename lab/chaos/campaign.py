@@ -44,15 +44,13 @@ class Broken:
 class Campaign:
     """The processes. ``mutation`` names a deliberately broken engine, "" the real one."""
 
-    def __init__(self, pool: ProcessPoolExecutor, theme: str | None) -> None:
+    def __init__(self, pool: ProcessPoolExecutor) -> None:
         self._pool = pool
-        self._theme = theme
 
-    def results(self, seeds: Sequence[int], mutation: str = "") -> Iterator[Result]:
+    def results(self, seeds: Sequence[int], mutation: str = "", theme: str | None = None) -> Iterator[Result]:
         """The results of these seeds, as they come; who wants no more of them leaves."""
         waiting: set[Future[list[Result]]] = {
-            self._pool.submit(_play, seeds[at : at + _CHUNK], self._theme, mutation)
-            for at in range(0, len(seeds), _CHUNK)
+            self._pool.submit(_play, seeds[at : at + _CHUNK], theme, mutation) for at in range(0, len(seeds), _CHUNK)
         }
         try:
             while waiting:
@@ -63,9 +61,9 @@ class Campaign:
             for each in waiting:
                 each.cancel()
 
-    def smaller(self, seed: int, mutation: str = "") -> Broken:
+    def smaller(self, seed: int, mutation: str = "", theme: str | None = None) -> Broken:
         """The history of a seed, of which nothing can be left out without losing its violation."""
-        return self._pool.submit(_smaller, seed, self._theme, mutation).result()
+        return self._pool.submit(_smaller, seed, theme, mutation).result()
 
     def replay(self, history: Any, mutation: str = "") -> Broken:
         """A history that was printed. Raises ``NoHistory``."""
@@ -73,7 +71,7 @@ class Campaign:
 
 
 @contextmanager
-def campaign(processes: int, directory: Path, theme: str | None = None) -> Iterator[Campaign]:
+def campaign(processes: int, directory: Path) -> Iterator[Campaign]:
     """So many processes, with so many databases, which are removed in the end.
 
     SQLite files lie in ``directory``; where the settings name PostgreSQL, databases are made there.
@@ -99,7 +97,7 @@ def campaign(processes: int, directory: Path, theme: str | None = None) -> Itera
             names.put(make.get_test_db_clone_settings(each)["NAME"])
         with ProcessPoolExecutor(processes, context, _begin, (names,)) as pool:
             try:
-                yield Campaign(pool, theme)
+                yield Campaign(pool)
             finally:
                 pool.shutdown(cancel_futures=True)
     finally:

@@ -82,6 +82,8 @@ THEMES: Mapping[str, Theme] = {
     "restores": Theme({**_USUAL, **_RESTORES}, hot=0.4),
     "lies": Theme({**_USUAL, "lie": 5, "lose_tokens": 1}, hot=0.5),
     "holds": Theme({**_USUAL, "decide": 3}, hot=0.5, limits=(0, 1, 2)),
+    "deletions": Theme({"create": 1, "run": 1, "deletion": 6, "act": 1}, hot=0.8),
+    "copies": Theme({"create": 1, "run": 1, "copies": 6, "act": 2, "restore_ours": 1}, hot=0.5),
     "one-way": Theme(_USUAL, hot=0.5, directions=("to-exchange", "to-nextcloud")),
 }
 _THEME_WEIGHTS: Mapping[str, float] = {
@@ -91,6 +93,8 @@ _THEME_WEIGHTS: Mapping[str, float] = {
     "restores": 2,
     "lies": 1,
     "holds": 1,
+    "deletions": 1,
+    "copies": 0.5,
     "one-way": 1,
 }
 
@@ -144,6 +148,22 @@ class _Maker:
 
     def race(self) -> list[Step]:
         return [*self.act(), self._sync(*self._maybe_act(), self._worker(), *self._maybe_act())]
+
+    def deletion(self) -> list[Step]:
+        """Somebody deletes something, and somebody else does something with it just when it is deleted across."""
+        deleting = Step(ACT, (self._side(), Deed.DELETE.value, self.random.randrange(20), self._what()))
+        spot = f"delete.{self.random.choice(['*', *When])}"
+        meanwhile = Incident(spot, 0, ACT, (self._deed(), self._what(), False))
+        return [*self.create(), self._sync(), deleting, self._sync(meanwhile, *self._incidents()[:1])]
+
+    def copies(self) -> list[Step]:
+        """There are several of the same when everything begins anew."""
+        folder = self.random.randrange(2)
+        copying = [
+            Step(ACT, (self._side(), Deed.COPY.value, self.random.randrange(20), folder))
+            for _ in range(self.random.choice([1, 2]))
+        ]
+        return [*copying, self._sync(), Step("forget"), *self.act()[: self.random.randrange(2)], self._sync()]
 
     def purge(self) -> list[Step]:
         return [Step("purge", (self._side(),))]

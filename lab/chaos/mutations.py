@@ -34,6 +34,8 @@ class Mutation:
 
     meaning: str
     patches: Callable[[], Sequence[Patch]]
+    theme: str = "hot"
+    """What histories are about in which it shows soon (``lab.chaos.generate``)."""
 
 
 @contextmanager
@@ -263,36 +265,121 @@ def _dirt_cleared_blindly() -> Sequence[Patch]:
 
 
 MUTATIONS: Mapping[str, Mutation] = {
-    "token-too-early": Mutation("the token is saved before what it tells of (step 1)", _token_too_early),
-    "gone-is-believed": Mutation("what is reported as gone is not read again (rule 3)", _gone_is_believed),
-    "absence-not-dated": Mutation("an absence is acted upon when it is first seen (rule 1)", _absence_not_dated),
+    "token-too-early": Mutation(
+        "the token is saved before what it tells of (step 1)",
+        _token_too_early,
+    ),
+    "gone-is-believed": Mutation(
+        "what is reported as gone is not read again (rule 3)",
+        _gone_is_believed,
+        "lies",
+    ),
+    "absence-not-dated": Mutation(
+        "an absence is acted upon when it is first seen (rule 1)",
+        _absence_not_dated,
+    ),
     "restores-not-noticed": Mutation(
-        "what a listing lacks was deleted by somebody (rules 6, 22)", _restores_not_noticed
+        "what a listing lacks was deleted by somebody (rules 6, 22)",
+        _restores_not_noticed,
+        "restores",
     ),
-    "base-not-updated": Mutation("the answer to an update does not move the bases (rule 7)", _base_not_updated),
-    "update-without-precondition": Mutation("updates are sent without a revision", _update_without_precondition),
-    "delete-without-precondition": Mutation("deletes are sent without a revision", _delete_without_precondition),
-    "bin-not-looked-at": Mutation("nobody looks at what a delete put into the bin (rule 13)", _bin_not_looked_at),
-    "create-without-search": Mutation("nothing is searched for before it is created (rule 12)", _create_without_search),
-    "intent-not-recorded": Mutation("writes are begun without an intent (rule 7)", _intent_not_recorded),
-    "intents-not-resolved": Mutation("what was begun is forgotten (rule 9)", _intents_not_resolved),
-    "history-after": Mutation("history is written after the request (rule 7)", _history_after_the_request),
-    "read-back-believed": Mutation("whatever is read after a write was written by it (rule 8)", _read_back_believed),
-    "failed-write-settles": Mutation("a write that failed moves the bases (rule 15)", _failed_write_settles),
-    "late-copies-kept": Mutation("a create that lands after its retry is taken for new (rule 11)", _late_copies_kept),
-    "part-counts-as-whole": Mutation("a deletion wins over an edit across (rule 5)", _part_counts_as_whole),
+    "base-not-updated": Mutation(
+        "the answer to an update does not move the bases (rule 7)",
+        _base_not_updated,
+    ),
+    "update-without-precondition": Mutation(
+        "updates are sent without a revision",
+        _update_without_precondition,
+    ),
+    "delete-without-precondition": Mutation(
+        "deletes are sent without a revision",
+        _delete_without_precondition,
+        "deletions",
+    ),
+    "bin-not-looked-at": Mutation(
+        "nobody looks at what a delete put into the bin (rule 13)",
+        _bin_not_looked_at,
+        "deletions",
+    ),
+    "create-without-search": Mutation(
+        "nothing is searched for before it is created (rule 12)",
+        _create_without_search,
+    ),
+    "intent-not-recorded": Mutation(
+        "writes are begun without an intent (rule 7)",
+        _intent_not_recorded,
+    ),
+    "intents-not-resolved": Mutation(
+        "what was begun is forgotten (rule 9)",
+        _intents_not_resolved,
+    ),
+    "history-after": Mutation(
+        "history is written after the request (rule 7)",
+        _history_after_the_request,
+    ),
+    "read-back-believed": Mutation(
+        "whatever is read after a write was written by it (rule 8)",
+        _read_back_believed,
+    ),
+    "failed-write-settles": Mutation(
+        "a write that failed moves the bases (rule 15)",
+        _failed_write_settles,
+    ),
+    "late-copies-kept": Mutation(
+        "a create that lands after its retry is taken for new (rule 11)",
+        _late_copies_kept,
+    ),
+    "part-counts-as-whole": Mutation(
+        "a deletion wins over an edit across (rule 5)",
+        _part_counts_as_whole,
+        "deletions",
+    ),
     "created-before-listed": Mutation(
-        "items are created before all is listed (rule 19)", _created_before_all_is_listed
+        "items are created before all is listed (rule 19)",
+        _created_before_all_is_listed,
     ),
-    "adoption-not-one-to-one": Mutation("one object is adopted by several (rule 19)", _adoption_not_one_to_one),
-    "names-count-as-ids": Mutation("what stands under our name is ours (rule 18)", _names_count_as_ids),
-    "content-always-adopts": Mutation("content adopts not only at first contact (rule 19)", _content_always_adopts),
-    "returned-lives": Mutation("what a restored server brings back lives (rule 22)", _returned_lives),
-    "both-sides-heard": Mutation("a one-way pairing listens to its target (rule 24)", _both_sides_are_listened_to),
+    "adoption-not-one-to-one": Mutation(
+        "one object is adopted by several (rule 19)",
+        _adoption_not_one_to_one,
+        "copies",
+    ),
+    "names-count-as-ids": Mutation(
+        "what stands under our name is ours (rule 18)",
+        _names_count_as_ids,
+    ),
+    "content-always-adopts": Mutation(
+        "content adopts not only at first contact (rule 19)",
+        _content_always_adopts,
+        "copies",
+    ),
+    "returned-lives": Mutation(
+        "what a restored server brings back lives (rule 22)",
+        _returned_lives,
+        "restores",
+    ),
+    "both-sides-heard": Mutation(
+        "a one-way pairing listens to its target (rule 24)",
+        _both_sides_are_listened_to,
+        "one-way",
+    ),
     "written-without-lease": Mutation(
-        "nobody makes the lease outlast a request before it (rule 21)", _written_without_lease
+        "nobody makes the lease outlast a request before it (rule 21)",
+        _written_without_lease,
+        "races",
     ),
-    "lease-ignored": Mutation("a second worker takes a lease that holds (rule 21)", _lease_ignored),
-    "fence-not-checked": Mutation("commits do not check the fence (rule 21)", _fence_not_checked),
-    "dirt-cleared-blindly": Mutation("dirt is cleared whatever its counter says (rule 20)", _dirt_cleared_blindly),
+    "lease-ignored": Mutation(
+        "a second worker takes a lease that holds (rule 21)",
+        _lease_ignored,
+        "races",
+    ),
+    "fence-not-checked": Mutation(
+        "commits do not check the fence (rule 21)",
+        _fence_not_checked,
+        "races",
+    ),
+    "dirt-cleared-blindly": Mutation(
+        "dirt is cleared whatever its counter says (rule 20)",
+        _dirt_cleared_blindly,
+        "races",
+    ),
 }

@@ -60,7 +60,7 @@ class Command(BaseCommand):
             _over_http(console, options)
             return
         processes = 1 if options["replay"] else max(1, options["processes"])
-        with campaign(processes, place, options["theme"]) as running:
+        with campaign(processes, place) as running:
             if options["replay"]:
                 self._replay(console, running, options)
             elif options["mutation"] == ALL:
@@ -111,7 +111,9 @@ def _break_all(console: Console, running: Campaign, options: dict[str, Any]) -> 
     first, runs, began = options["seed"], options["runs"], time.monotonic()
     noticed: dict[str, int | None] = {}
     for name in sorted(MUTATIONS):
-        for played, result in enumerate(running.results(range(first, first + runs), name), 1):
+        for played, result in enumerate(
+            running.results(range(first, first + runs), name, options["theme"] or MUTATIONS[name].theme), 1
+        ):
             if result.violations:
                 console.say(f"{name:32} after {played:3}, seed {result.seed}: {_in_short(result)}")
                 noticed[name] = played
@@ -144,7 +146,7 @@ class _Report:
         first, runs, mutation = self.options["seed"], self.options["runs"], self.options["mutation"]
         self._announce(first, runs, mutation)
         began = time.monotonic()
-        for result in running.results(range(first, first + runs), mutation):
+        for result in running.results(range(first, first + runs), mutation, self._theme):
             self._take(result, runs)
             if result.violations and mutation:
                 break
@@ -152,6 +154,12 @@ class _Report:
         for result in sorted(self.broken, key=lambda each: each.seed)[:_SHOWN]:
             self._show(result, running)
         self._end(seconds, mutation)
+
+    @property
+    def _theme(self) -> str | None:
+        mutation = self.options["mutation"]
+        theme: str | None = self.options["theme"] or (MUTATIONS[mutation].theme if mutation else None)
+        return theme
 
     def _announce(self, first: int, runs: int, mutation: str) -> None:
         what = f"Playing {runs} histories, seeds {first} to {first + runs - 1}, on {connection.vendor}"
@@ -170,7 +178,7 @@ class _Report:
     def _show(self, result: Result, running: Campaign) -> None:
         """Make it small, and keep it."""
         self.console.say(f"Seed {result.seed}: looking for what it takes ...")
-        small = running.smaller(result.seed, self.options["mutation"])
+        small = running.smaller(result.seed, self.options["mutation"], self._theme)
         file = self.place / f"broken-{result.seed}.json"
         file.write_text(json.dumps(small.history, indent=1) + "\n", encoding="utf-8")
         self.console.say(json.dumps(small.history))
