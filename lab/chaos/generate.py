@@ -84,6 +84,7 @@ THEMES: Mapping[str, Theme] = {
     "holds": Theme({**_USUAL, "decide": 3}, hot=0.5, limits=(0, 1, 2)),
     "deletions": Theme({"create": 1, "run": 1, "deletion": 6, "act": 1}, hot=0.8),
     "copies": Theme({"create": 1, "run": 1, "copies": 6, "act": 2, "restore_ours": 1}, hot=0.5),
+    "collects": Theme({"create": 1, "run": 1, "collecting": 6, "act": 2}, hot=0.3),
     "one-way": Theme(_USUAL, hot=0.5, directions=("to-exchange", "to-nextcloud")),
 }
 _THEME_WEIGHTS: Mapping[str, float] = {
@@ -95,6 +96,7 @@ _THEME_WEIGHTS: Mapping[str, float] = {
     "holds": 1,
     "deletions": 1,
     "copies": 0.5,
+    "collects": 0.5,
     "one-way": 1,
 }
 
@@ -155,6 +157,13 @@ class _Maker:
         spot = f"delete.{self.random.choice(['*', *When])}"
         meanwhile = Incident(spot, 0, ACT, (self._deed(), self._what(), False))
         return [*self.create(), self._sync(), deleting, self._sync(meanwhile, *self._incidents()[:1])]
+
+    def collecting(self) -> list[Step]:
+        """A run ends while it finds out what has happened."""
+        spot = self.random.choice(["changes.*", "commit.*", "commit.*", "read.*"])
+        fault = self.random.choice([Fault.CRASH, Fault.CRASH, Fault.UNREACHABLE, Fault.DATABASE]).value
+        ends = Incident(spot, self.random.randrange(8), "fault", (fault,))
+        return [*self.act(), *self.act(), self._sync(*self._maybe_act(), ends)]
 
     def copies(self) -> list[Step]:
         """There are several of the same when everything begins anew."""

@@ -12,7 +12,7 @@ from typing import Any
 from unittest import mock
 
 from lab.chaos.side import MemorySide
-from syncapp.engine import apply, collect, delete, keeping, lease, match, process, resolve, search
+from syncapp.engine import apply, delete, keeping, lease, match, process, resolve, search
 from syncapp.engine.case import Case
 from syncapp.engine.collect import _Folder
 from syncapp.engine.guard import Guard, Judgement
@@ -20,7 +20,7 @@ from syncapp.engine.lease import Lease
 from syncapp.engine.process import _Batch
 from syncapp.engine.search import Hits
 from syncapp.engine.work import Work
-from syncapp.models import Link, Pairing
+from syncapp.models import Link
 from syncapp.models.link import LinkManager
 from syncapp.side import Changes, SideError, SideName, Written
 
@@ -65,10 +65,6 @@ def _token_too_early() -> Sequence[Patch]:
 
 def _gone_is_believed() -> Sequence[Patch]:
     return [(_Folder, "_confirmed", lambda _self, ids: ([], list(ids)))]
-
-
-def _absence_not_dated() -> Sequence[Patch]:
-    return [(_Batch, "_dated", lambda _self, _case: True), (collect, "anything_gone", lambda _work: False)]
 
 
 def _restores_not_noticed() -> Sequence[Patch]:
@@ -226,10 +222,6 @@ def _names_count_as_ids() -> Sequence[Patch]:
     return [(search, "is_name_only", lambda *_: False), (match, "is_name_only", lambda *_: False)]
 
 
-def _content_always_adopts() -> Sequence[Patch]:
-    return [(Pairing, "first_contact", property(lambda _self: True, lambda _self, _value: None))]
-
-
 def _adoption_not_one_to_one() -> Sequence[Patch]:
     def pair(halves: Any, pairs: list[tuple[int, int]], keys_of: Any, *, alone: bool = False) -> None:
         exchange, nextcloud = halves[SideName.EXCHANGE], halves[SideName.NEXTCLOUD]
@@ -268,15 +260,12 @@ MUTATIONS: Mapping[str, Mutation] = {
     "token-too-early": Mutation(
         "the token is saved before what it tells of (step 1)",
         _token_too_early,
+        "collects",
     ),
     "gone-is-believed": Mutation(
         "what is reported as gone is not read again (rule 3)",
         _gone_is_believed,
         "lies",
-    ),
-    "absence-not-dated": Mutation(
-        "an absence is acted upon when it is first seen (rule 1)",
-        _absence_not_dated,
     ),
     "restores-not-noticed": Mutation(
         "what a listing lacks was deleted by somebody (rules 6, 22)",
@@ -346,11 +335,6 @@ MUTATIONS: Mapping[str, Mutation] = {
     "names-count-as-ids": Mutation(
         "what stands under our name is ours (rule 18)",
         _names_count_as_ids,
-    ),
-    "content-always-adopts": Mutation(
-        "content adopts not only at first contact (rule 19)",
-        _content_always_adopts,
-        "copies",
     ),
     "returned-lives": Mutation(
         "what a restored server brings back lives (rule 22)",
