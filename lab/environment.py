@@ -86,9 +86,9 @@ def use(arguments: Sequence[str]) -> None:
     """
     if "ENV_FILE" in os.environ:
         return
-    bench = arguments[:1] == ["bench"]
+    bench, chaos = arguments[:1] == ["bench"], arguments[:1] == ["chaos"]
     once = arguments[:1] == ["demo"] and "--once" in arguments
-    place = Place(_VAR / ("bench" if bench else "demo-once" if once else "demo"))
+    place = Place(_VAR / ("chaos" if chaos else "bench" if bench else "demo-once" if once else "demo"))
     if arguments[:1] == ["demo"] and _is_running(place):
         raise SystemExit(f"This demo is running already, in {place.directory}. Its pages: {place.connector_url}")
     if bench and _is_running(place):

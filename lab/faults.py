@@ -3,8 +3,8 @@
 A fault is set over HTTP as a JSON object (``POST /lab/faults``, one or a list). It has three parts:
 
 *which requests*  ``operation`` (an EWS operation such as ``CreateItem``, or a DAV method such as ``PUT``; a list
-                  means any of them), ``user`` (mailbox address or account name), ``path`` (glob on the URL path);
-                  what is left out matches everything
+                  means any of them), ``user`` (mailbox address or account name), ``path`` (glob on the URL path),
+                  ``client`` (glob on the User-Agent header); what is left out matches everything
 *when*            ``skip`` matching requests pass first (default 0), then ``times`` are struck (default 1, ``null``
                   means for ever)
 *what happens*    ``delay`` seconds before the work; then one of
@@ -40,6 +40,7 @@ class Fault:
     operations: frozenset[str] = frozenset()
     user: str | None = None
     path: str | None = None
+    client: str | None = None
     skip: int = 0
     times: int | None = 1
     delay: float = 0.0
@@ -52,11 +53,13 @@ class Fault:
     drop: Literal["before", "after"] | None = None
     truncate: int | None = None
 
-    def matches(self, operation: str, users: Iterable[str], path: str) -> bool:
+    def matches(self, operation: str, users: Iterable[str], path: str, client: str = "") -> bool:
         """Whether a request is one that this fault is about; names are compared without case."""
         if self.operations and operation.lower() not in self.operations:
             return False
         if self.user is not None and self.user.lower() not in {user.lower() for user in users}:
+            return False
+        if self.client is not None and not fnmatch.fnmatchcase(client, self.client):
             return False
         return self.path is None or fnmatch.fnmatchcase(path, self.path)
 
@@ -98,6 +101,7 @@ class Fault:
 _KINDS: dict[str, tuple[type, ...]] = {
     "user": (str, type(None)),
     "path": (str, type(None)),
+    "client": (str, type(None)),
     "skip": (int,),
     "times": (int, type(None)),
     "delay": (int, float),
@@ -163,13 +167,13 @@ class FaultPlan:
                 for line in self._lines
             ]
 
-    def strike(self, operation: str, users: Iterable[str], path: str) -> Fault | None:
+    def strike(self, operation: str, users: Iterable[str], path: str, client: str = "") -> Fault | None:
         """The fault that this request meets, if any; every matching fault counts it, the first due one wins."""
         people = list(users)
         with self._lock:
             winner: _Line | None = None
             for line in self._lines:
-                if not line.fault.matches(operation, people, path):
+                if not line.fault.matches(operation, people, path, client):
                     continue
                 line.seen += 1
                 spent = line.fault.times is not None and line.struck >= line.fault.times

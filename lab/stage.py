@@ -67,6 +67,12 @@ class Stage:
         self._start("workers", ["manage.py", "qcluster"])
         return self._connector["workers"].pid
 
+    def kill_workers(self) -> None:
+        """End all workers at once, in the middle of whatever they do."""
+        child = self._connector.pop("workers")
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+
     def check(self) -> None:
         """Raises ``StageBroke`` when one of the processes has ended."""
         ended = [name for name, child in self._connector.items() if child.poll() is not None]

@@ -48,6 +48,13 @@ class Person:
         before = self._living(id)
         return self._done("edit", before, self.server.overwrite(before, before.item, uid=uid))
 
+    def put_over(self, id: str, item: Item) -> Stored:
+        """Put another item, with another UID, under the same href, where nothing was deleted before."""
+        before = self._living(id)
+        after = self.server.overwrite(before, item, uid=self._uid(item))
+        self._tell(Act(self.server.name, "destroy", before, None))
+        return self._done("create", None, after)
+
     def damage(self, id: str) -> Stored:
         """Leave an object that nobody can read."""
         before = self._living(id)
@@ -89,6 +96,28 @@ class Person:
         if not before.in_bin:
             raise Gone("the object is not in the bin")
         return self._done("restore", before, self.server.carry(before, folder or before.folder))
+
+    def replace(self, id: str, item: Item) -> Stored:
+        """Delete an object of Nextcloud and put another item under its name."""
+        before = self._living(id)
+        self.delete(id)
+        return self._put_under(before, item, self._uid(item))
+
+    def recreate(self, id: str) -> Stored:
+        """Delete an object of Nextcloud for good and put the same one under its name, as clients do that lost track."""
+        before = self._living(id)
+        self.destroy(id)
+        after = self.server.insert(replace(before, own_id=before.name))
+        return self._done("restore", before, after)
+
+    def twin(self, of: Stored, folder: str) -> Stored:
+        """What stands on the other server comes to this one by itself, as an invitation does, with the same UID."""
+        stored = Stored("", folder, "", self.server.held(of.item), of.uid)
+        return self._done("twin", None, self.server.insert(stored))
+
+    def _put_under(self, before: Stored, item: Item, uid: str) -> Stored:
+        stored = Stored("", before.folder, "", self.server.held(item), uid, before.name)
+        return self._done("create", None, self.server.insert(stored))
 
     def empty_bin(self) -> None:
         """For good."""

@@ -1,46 +1,48 @@
-"""Plays histories: people act on both sides, runs meet faults, people act inside runs on the object in flight.
+"""Plays histories: people act on both sides, between runs and inside them, and everything that can break does.
 
-Every choice is a number that the caller gives (Hypothesis, or a random generator), so that a history can be played
-again and made smaller. What the numbers mean: ``pick`` chooses one of what there is, modulo how many there are.
+A step of a history (``lab.chaos.steps``) is a method here. Every choice is a number or a name that the history holds,
+so that it can be played again and made smaller. ``pick`` chooses one of what there is, modulo how many there are.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
-from itertools import count
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 from uuid import UUID
 
+from django.conf import settings
+from django.test.utils import override_settings
+
+from lab.chaos import backup
+from lab.chaos.backup import Backup
 from lab.chaos.commits import Edge, watching
-from lab.chaos.model import Model, tag_of, words
-from lab.chaos.server import EXCHANGE_EMAILS, State, Stored
-from lab.chaos.town import Ran, Town, addresses
-from lab.chaos.wire import Call, Crash, Late, When
-from syncapp.items import Contact, Event, Item, Kind
-from syncapp.items.event import Occurrence
-from syncapp.items.values import Email, Frequency, Photo, Recurrence, ZonedTime, moment_key
-from syncapp.models import Enrollment, Hold, Link, Pairing, Sent, Tomb
-from syncapp.side import AlreadyThere, Gone, SideName, Throttled, TokenLost, Unreachable
+from lab.chaos.eyes import Eyes
+from lab.chaos.faults import Fault
+from lab.chaos.lies import Lie
+from lab.chaos.model import OURS, Model, all_words, tag_of, words
+from lab.chaos.moments import Agenda, Moment
+from lab.chaos.people import Act
+from lab.chaos.server import State, Stored
+from lab.chaos.steps import ACT, SYNC, Incident, NoHistory, Step
+from lab.chaos.town import LONG, MOST_RUNS, Ran, Town
+from lab.chaos.wire import Call, When
+from lab.chaos.writing import Writer, edited
+from syncapp.items import Kind
+from syncapp.models import Hold, Link, Pairing
+from syncapp.side import AlreadyThere, Gone, SideName
 
-WEEKS = 6
+APPROVE, REFUSE = "approve", "refuse"
 
-
-class Fault(StrEnum):
-    """What may happen to a run at one moment of one call, besides people."""
-
-    CRASH = "crash"
-    UNREACHABLE = "unreachable"
-    THROTTLED = "throttled"
-    LATE = "late"
-    TOKEN_LOST = "token-lost"
-    SECOND_WORKER = "second-worker"
+DEEPEST = 3
+"""So many workers may be inside each other's runs."""
 
 
 class Deed(StrEnum):
@@ -52,51 +54,28 @@ class Deed(StrEnum):
     COPY = "copy"
     DELETE = "delete"
     RESTORE = "restore"
+    DESTROY = "destroy"
+    REPLACE = "replace"
+    """Delete it and put something else under its name."""
+    RECREATE = "recreate"
+    """Delete it for good and put the same under its name."""
+    ANOTHER_UID = "another-uid"
+    """Put something else over it."""
+    TWIN = "twin"
+    """Create it on the other side, too, with the same UID."""
 
 
-Edit = Callable[[Any, "Player"], Item]
+class Wait(StrEnum):
+    """How much time passes before a run."""
 
-EDITS: dict[Kind, dict[str, Edit]] = {
-    Kind.EVENT: {
-        "title": lambda item, player: replace(item, title=player.word()),
-        "description": lambda item, player: replace(item, description=f"{player.word()}\nund so weiter..."),
-        "time": lambda item, player: _shifted(item, player),
-        "reminder": lambda item, player: replace(item, reminder=5 if item.reminder is None else None),
-        "add-category": lambda item, player: replace(item, categories=(*item.categories, player.word())),
-        "drop-category": lambda item, player: replace(item, categories=item.categories[1:]),
-        "exception": lambda item, player: _excepted(item, player, deleted=False),
-        "drop-occurrence": lambda item, player: _excepted(item, player, deleted=True),
-        "drop-exception": lambda item, player: replace(item, exceptions=item.exceptions[1:]),
-    },
-    Kind.CONTACT: {
-        "name": lambda item, player: replace(item, display_name=player.word()),
-        "notes": lambda item, player: replace(item, notes=f"{player.word()}..."),
-        "company": lambda item, player: replace(item, company=player.word()),
-        "add-email": lambda item, player: replace(item, emails=(*item.emails, Email(f"{player.word()}@lab.example"))),
-        "drop-email": lambda item, player: replace(item, emails=item.emails[1:]),
-        "photo": lambda item, player: replace(item, photo=Photo(player.word().encode())),
-    },
-}
-MOST_EDITS = max(len(edits) for edits in EDITS.values())
+    NONE = "none"
+    SHORT = "short"
+    LONG = "long"
+    """Longer than any delay before something is tried again."""
 
 
-def _shifted(item: Event, player: Player) -> Event:
-    """To another time that no other event has."""
-    assert isinstance(item.start, ZonedTime)
-    start = replace(item.start, wall=datetime(2026, 3, 2) + timedelta(minutes=player.number()))
-    return replace(item, start=start, end=replace(start, wall=start.wall + timedelta(hours=1)), exceptions=())
-
-
-def _excepted(item: Event, player: Player, *, deleted: bool) -> Event:
-    """With one more occurrence changed or deleted, or the same one once more."""
-    if item.recurrence is None:
-        return item
-    assert isinstance(item.start, ZonedTime)
-    week = player.number() % WEEKS
-    original = replace(item.start, wall=item.start.wall + timedelta(weeks=week))
-    values = {} if deleted else {"title": player.word()}
-    others = [each for each in item.exceptions if moment_key(each.original) != moment_key(original)]
-    return replace(item, exceptions=(*others, Occurrence(original, deleted, values)))
+_WAITS: Mapping[Wait, timedelta] = {Wait.NONE: timedelta(), Wait.SHORT: timedelta(minutes=7), Wait.LONG: LONG}
+_NEXTCLOUD_ONLY = frozenset({Deed.REPLACE, Deed.RECREATE, Deed.ANOTHER_UID})
 
 
 @dataclass
@@ -105,248 +84,310 @@ class Player:
 
     kind: Kind
     town: Town = field(init=False)
-    model: Model = field(default_factory=Model)
+    eyes: Eyes = field(init=False)
+    model: Model = field(init=False)
+    writer: Writer = field(default_factory=Writer)
     log: list[str] = field(default_factory=list)
     backups: dict[SideName, State] = field(default_factory=dict)
-    faults: int = 0
-    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    faults: Counter[str] = field(default_factory=Counter)
+    """By what it was."""
+    inside: int = 0
+    """How often somebody acted inside a run, on the object in flight."""
+    source: SideName | None = None
+    """The side that alone is listened to; None: changes travel both ways."""
+    misled: bool = False
+    """A server told something wrong, or went back: only a full comparison brings that to light."""
+    _ours: Backup = field(init=False)
+    _newborn: Backup = field(init=False)
+    _agendas: list[Agenda] = field(default_factory=list)
+    _last: Call | None = None
 
     def __post_init__(self) -> None:
-        Enrollment.objects.all().delete()
         self.town = Town((self.kind,))
-        self.model.living = lambda name: [each.item for each in self.town.world.server(name).living()]
-        self.model.same_across = self._same_across
+        self.eyes = Eyes(self.town, self.kind)
+        self.model = Model(self.eyes)
+        self._newborn = backup.back_up()
+        self.back_up_ours()
         for name in SideName:
-            self.town.person(name).listeners.append(self.model.listen)
-            self.town.person(name).listeners.append(
-                lambda act: self.log.append(
-                    f"  {act.side} {act.verb} {_words_of(act.before)} -> {_words_of(act.after)}"
-                )
-            )
+            self.town.person(name).listeners.extend([self.model.listen, self._tell])
 
-    def _same_across(self, stored: Stored) -> bool:
-        here = SideName.EXCHANGE if stored.folder in self.town.world.exchange.state.folders else SideName.NEXTCLOUD
-        there = [each for each in self.town.living(here.other, self.kind) if tag_of(each.item) == tag_of(stored.item)]
-        if any(isinstance(each.item, Contact) and len(each.item.emails) > EXCHANGE_EMAILS for each in (stored, *there)):
-            return False
-        content = (self.town.content(here, stored), addresses(stored.item))
-        return not self._late() and all(
-            (self.town.content(here.other, each), addresses(each.item)) == content for each in there
-        )
+    def _tell(self, act: Act) -> None:
+        self.log.append(f"  {act.side} {act.verb} {_words_of(act.before)} -> {_words_of(act.after)}")
 
-    def number(self) -> int:
-        """A number that was never given before."""
-        return next(self._numbers)
+    # Steps -----------------------------------------------------------------------------------------------------------
 
-    def word(self) -> str:
-        """A value that nobody ever wrote."""
-        return f"w{self.number()}"
+    def play(self, steps: Sequence[Step]) -> None:
+        """Let all of this happen. Raises ``NoHistory`` for steps that nobody knows, and what the engine raises."""
+        for step in steps:
+            if step.name == SYNC:
+                self.sync(*step.given, inside=step.inside)
+            else:
+                self._do(step.name, step.given)
+
+    def _do(self, name: str, given: Sequence[Any]) -> None:
+        happening = _HAPPENINGS.get(name)
+        if happening is None:
+            raise NoHistory(f"Nobody knows how to {name}.")
+        happening(self, *given)
 
     # People ----------------------------------------------------------------------------------------------------------
 
-    def create(self, name: SideName, folder: int = 1) -> None:
+    def create(self, side: str, folder: int = 1) -> None:
         """Somebody writes something new."""
-        tag = f"item-{self.number()}"
-        item: Item
-        if self.kind is Kind.EVENT:
-            item = Event(ZonedTime(datetime(2026, 3, 2), "Europe/Vienna"), ZonedTime(datetime(2026, 3, 2), "UTC"))
-            item = replace(_shifted(item, self), title=self.word(), location=tag)
-            if self.number() % 2:
-                item = replace(item, recurrence=Recurrence(Frequency.WEEKLY, count=WEEKS))
-        else:
-            item = Contact(display_name=self.word(), nickname=tag, emails=(Email(f"{self.word()}@lab.example"),))
-        self.town.person(name).create(self.town.folder(name, self.kind, folder), item)
+        name = SideName(side)
+        self.town.person(name).create(self.town.folder(name, self.kind, folder), self.writer.item(self.kind))
 
-    def act(self, name: SideName, deed: Deed, pick: int, what: int = 0) -> None:
+    def act(self, side: str, deed: str, pick: int, what: int = 0) -> None:
         """Somebody does something with one of the objects of their side."""
-        server = self.town.world.server(name)
-        there = server.binned() if deed is Deed.RESTORE else server.living()
+        name = SideName(side)
+        there = self.eyes.binned(name) if Deed(deed) is Deed.RESTORE else self.eyes.living(name)
         if there:
-            self.do(name, deed, sorted(there, key=_order)[pick % len(there)], what)
+            self.do(name, Deed(deed), sorted(there, key=_order)[pick % len(there)], what)
 
     def do(self, name: SideName, deed: Deed, stored: Stored, what: int = 0) -> None:
         """Somebody does something with this object; what the server does not allow is not done."""
-        person = self.town.person(name)
-        edits = list(EDITS[self.kind].values())
-        other = self.town.folder(name, self.kind, 1 + what % 2)
+        if deed in _NEXTCLOUD_ONLY and name is not SideName.NEXTCLOUD:
+            deed = Deed.EDIT
         try:
-            if deed is Deed.EDIT:
-                person.edit(stored.id, lambda item: edits[what % len(edits)](item, self))
-            elif deed is Deed.EDIT_TWICE:
-                person.edit(
-                    stored.id,
-                    lambda item: edits[(what + 1) % len(edits)](edits[what % len(edits)](item, self), self),
-                )
-            elif deed is Deed.MOVE:
-                if stored.folder != other:
-                    person.move(stored.id, other)
-            elif deed is Deed.COPY:
-                person.copy(stored.id, other)
-            elif deed is Deed.DELETE:
-                person.delete(stored.id)
-            else:
-                person.restore(stored.id)
+            self._deed(name, deed, stored, what)
         except (AlreadyThere, Gone) as refusal:
             self.log.append(f"  {name} {deed} refused: {refusal}")
 
-    def purge(self, name: SideName) -> None:
+    def _deed(self, name: SideName, deed: Deed, stored: Stored, what: int) -> None:
+        person, other = self.town.person(name), self.town.folder(name, self.kind, 1 + what % 2)
+        match deed:
+            case Deed.EDIT | Deed.EDIT_TWICE:
+                times = 2 if deed is Deed.EDIT_TWICE else 1
+                person.edit(stored.id, lambda item: edited(item, what, times, self.writer))
+            case Deed.MOVE:
+                if stored.folder != other:
+                    person.move(stored.id, other)
+            case Deed.COPY:
+                person.copy(stored.id, other)
+            case Deed.DELETE:
+                person.delete(stored.id)
+            case Deed.RESTORE:
+                person.restore(stored.id)
+            case Deed.DESTROY:
+                person.destroy(stored.id)
+            case Deed.REPLACE:
+                person.replace(stored.id, self.writer.item(self.kind))
+            case Deed.RECREATE:
+                person.recreate(stored.id)
+            case Deed.ANOTHER_UID:
+                person.put_over(stored.id, self.writer.item(self.kind))
+            case Deed.TWIN:
+                self._twin(name, stored)
+
+    def _twin(self, name: SideName, stored: Stored) -> None:
+        there = [*self.eyes.living(name.other), *self.eyes.binned(name.other)]
+        if self.kind is Kind.EVENT and not any(tag_of(each.item) == tag_of(stored.item) for each in there):
+            number = next(each for each in (1, 2) if self.town.folder(name, self.kind, each) == stored.folder)
+            self.town.person(name.other).twin(stored, self.town.folder(name.other, self.kind, number))
+
+    def purge(self, side: str) -> None:
         """Somebody empties the bin."""
-        self.town.person(name).empty_bin()
+        self.town.person(SideName(side)).empty_bin()
 
     # Runs ------------------------------------------------------------------------------------------------------------
 
-    def sync(self, *, full: bool = False) -> Ran:
+    def sync(self, full: bool = False, wait: str = Wait.LONG, *, inside: Sequence[Incident] = ()) -> Ran:
         """A run; after one that met no trouble and wrote nothing, both sides are in step."""
         self.log.append("sync" + (" full" if full else ""))
         self.model.in_step = False
-        before = sum(len(self.town.person(name).acts) for name in SideName)
-        ran = self.town.sync(full=full)
-        self.log.append(f"  wrote {ran.writes} {ran.error or ''}")
-        acted = sum(len(self.town.person(name).acts) for name in SideName) - before
-        self.town.world.wire.hooks.clear()
-        if not (ran.writes or ran.error or acted or self._late()):
-            self.model.in_step = self._equal()
+        self.town.clock.move(_WAITS[Wait(wait)])
+        acted, struck = self._acts(), self.faults.total()
+        ran = self._run(inside, full=full)
+        calm = self._acts() == acted and self.faults.total() == struck
+        if calm and not (ran.writes or ran.error or self.eyes.on_its_way()) and self.eyes.equal():
+            self.model.all_is_in_step()
+            self.model.tokens_are_lost = any(
+                lie is Lie.TOKEN_LOST for name in SideName for lie, _ in self.town.world.server(name).lies
+            )
         return ran
 
-    def _late(self) -> bool:
-        return any(self.town.world.server(name).late for name in SideName)
-
-    def _equal(self) -> bool:
+    def _run(self, inside: Sequence[Incident], **how: Any) -> Ran:
+        self.town.world.wire.hooks[:] = [self._meet_call]
+        self._agendas.append(Agenda(list(inside)))
         try:
-            self.town.compare(self.kind)
-        except AssertionError:
-            return False
+            ran = self.town.sync(wait=False, **how)
+        finally:
+            self._agendas.pop()
+        self.log.append(f"  wrote {ran.writes} {ran.error!r}")
+        return ran
+
+    def _acts(self) -> int:
+        return sum(len(self.town.person(name).acts) for name in SideName)
+
+    def _meet_call(self, call: Call, when: When, id: str) -> None:
+        self._last = call
+        self._meet(Moment.of_call(call, when, id))
+
+    def meet_commit(self, edge: Edge) -> None:
+        """See ``lab.chaos.commits.watching``."""
+        self._meet(Moment.of_commit(edge))
+
+    def _meet(self, moment: Moment) -> None:
+        if not self._agendas:
+            return
+        agenda = self._agendas[-1]
+        while (incident := agenda.due(moment, self._fits)) is not None:
+            self.log.append(f"  at {moment.spot}: {incident.name} {incident.given}")
+            self._happen(incident, moment)
+
+    def _fits(self, incident: Incident, moment: Moment) -> bool:
+        match incident.name:
+            case "fault":
+                return Fault(incident.given[0]).fits(moment)
+            case "act":
+                return self._in_flight(moment, across=incident.given[2]) is not None
+            case "worker":
+                return moment.call is not None and len(self._agendas) < DEEPEST
+            case "back_up_ours" | "decide":
+                return moment.spot != f"commit.{Edge.BEFORE}"
         return True
 
-    def sync_with_fault(self, at: int, fault: Fault, *, full: bool = False) -> None:
-        """A run that meets a fault at its ``at``-th moment."""
-        self.log.append(f"fault {fault} at {at}")
-        self._at_moment(at, lambda call, when, id: self._fail(fault, call, when))
-        self.sync(full=full)
+    def _happen(self, incident: Incident, moment: Moment) -> None:
+        match incident.name:
+            case "fault":
+                self.faults[incident.given[0]] += 1
+                Fault(incident.given[0]).strike()
+            case "act":
+                deed, what, across = incident.given
+                found = self._in_flight(moment, across)
+                assert found is not None
+                self.inside += 1
+                self.do(found[0], Deed(deed), found[1], what)
+            case "worker":
+                self.faults["second-worker" if incident.given[0] else "impatient-worker"] += 1
+                assert moment.call is not None
+                self.town.suspended.append(moment.call)
+                try:
+                    self._second_worker(*incident.given, inside=incident.inside)
+                finally:
+                    self.town.suspended.pop()
+            case _:
+                self._do(incident.name, incident.given)
 
-    def _fail(self, fault: Fault, call: Call, when: When) -> None:
-        self.faults += 1
-        self.log.append(f"  {fault} {when} {call.name} on {call.side}")
-        if fault is Fault.CRASH:
-            raise Crash
-        if fault is Fault.LATE and when is When.ITEM and call.name not in ("read", "find"):
-            raise Late
-        if fault is Fault.THROTTLED:
-            raise Throttled(30)
-        if fault is Fault.TOKEN_LOST and call.name == "changes":
-            raise TokenLost("lost")
-        if fault is Fault.SECOND_WORKER:
-            self.town.second_worker()()
-        else:
-            raise Unreachable("no answer")
+    def _second_worker(self, patient: bool, full: bool, *, inside: Sequence[Incident]) -> None:
+        """Another worker does a whole run. ``patient``: when the lease of the first one, who sleeps, is long over."""
+        self._run(inside, full=full, patient=patient, owner="another worker")
 
-    def sync_with_crash_at_commit(self, at: int, edge: Edge, *, full: bool = False) -> None:
-        """A run that dies just before or after its ``at``-th commit."""
-        self.log.append(f"crash {edge} commit {at}")
-        left = at
-
-        def meet(here: Edge) -> None:
-            nonlocal left
-            if here is edge:
-                left -= 1
-                if left == -1:
-                    self.faults += 1
-                    raise Crash
-
-        with watching(meet):
-            self.sync(full=full)
-
-    def sync_while(
-        self, at: int, deed: Deed, what: int, across: bool, then: Fault | None = None, after: int = 0
-    ) -> None:
-        """A run during which somebody acts on the object in flight, or ``across`` on its counterpart.
-
-        ``then`` is a fault that strikes ``after`` that many further moments.
-        """
-        self.log.append(f"hot {deed} {what} at {at} across={across} then {then} after {after}")
-
-        def act(call: Call, _when: When, id: str) -> None:
-            found = self._in_flight(call, id, across)
-            if found is not None:
-                name, stored = found
-                self.log.append(f"  at {_when} {call.name} on {call.side}:")
-                self.do(name, deed, stored, what)
-            if then is not None:
-                self._at_moment(after, lambda call, when, id: self._fail(then, call, when))
-
-        self._at_moment(at, act, hot=True)
-        self.sync()
-
-    def _in_flight(self, call: Call, id: str, across: bool) -> tuple[SideName, Stored] | None:
-        """The object that a call is about, or its counterpart on the other side."""
-        objects = self.town.world.server(call.side).state.objects
-        known = [objects[each] for each in ([id] if id else call.ids) if each in objects]
-        tags = {tag_of(each.item) for each in known}
+    def _in_flight(self, moment: Moment, across: bool) -> tuple[SideName, Stored] | None:
+        """The object that a call, or the one before a commit, is about; or its counterpart on the other side."""
+        call = moment.call or self._last
+        if call is None or call.name == "changes":
+            return None
+        everything = self.town.world.server(call.side).state.objects
+        known = [everything[each] for each in ([moment.id] if moment.id else call.ids) if each in everything]
         if not known:
-            own_ids = {id} if id else set(call.ids)
-            known = [each for each in objects.values() if each.own_id and each.own_id in own_ids]
-            tags = {tag_of(each.item) for each in known}
+            own_ids = {moment.id} if moment.id else set(call.ids)
+            known = [each for each in everything.values() if each.own_id and each.own_id in own_ids]
+        side = call.side
         if across:
-            other = call.side.other
-            known = [each for each in self.town.world.server(other).state.objects.values() if tag_of(each.item) in tags]
-            return (other, min(known, key=_order)) if known else None
-        return (call.side, min(known, key=_order)) if known else None
-
-    def _at_moment(self, at: int, act: Callable[[Call, When, str], None], *, hot: bool = False) -> None:
-        """Let ``act`` meet the ``at``-th moment from now; ``hot``: of those that are about known objects."""
-        left = at
-
-        def hook(call: Call, when: When, id: str) -> None:
-            nonlocal left
-            if call.name in ("epoch", "look", "folders") or (hot and call.name == "changes"):
-                return
-            left -= 1
-            if left == -1:
-                hooks.remove(hook)
-                act(call, when, id)
-
-        hooks = self.town.world.wire.hooks
-        hooks.append(hook)
+            tags = {tag_of(each.item) for each in known}
+            side = side.other
+            known = [each for each in self.town.world.server(side).state.objects.values() if tag_of(each.item) in tags]
+        return (side, min(known, key=_order)) if known else None
 
     # The world -------------------------------------------------------------------------------------------------------
 
-    def lose_tokens(self, name: SideName) -> None:
-        """A server forgets all tokens."""
-        self.log.append(f"{name} loses its tokens")
-        self.town.world.server(name).lose_tokens()
+    def lie(self, side: str, lie: str, pick: int) -> None:
+        """The next answer of a server about changes, to which it can be done, is wrong."""
+        self.faults[lie] += 1
+        self.misled = True
+        self.town.world.server(SideName(side)).lies.append((Lie(lie), pick))
+        if lie == Lie.TOKEN_LOST:
+            self.model.tokens_were_lost()
 
-    def set_manners(self, name: SideName, silent: bool, page: int) -> None:
+    def lose_tokens(self, side: str) -> None:
+        """A server forgets all tokens."""
+        self.faults["tokens-lost"] += 1
+        self.town.world.server(SideName(side)).lose_tokens()
+        self.model.tokens_were_lost()
+
+    def set_manners(self, side: str, silent: bool, page: int) -> None:
         """A server names no revisions in its answers; and how much it tells at once."""
-        server = self.town.world.server(name)
+        server = self.town.world.server(SideName(side))
         server.silent, server.page = silent, page
 
-    def back_up(self, name: SideName) -> None:
-        """The server's admin makes a backup."""
-        self.log.append(f"{name} is backed up")
-        self.backups[name] = self.town.world.server(name).snapshot()
+    def jump(self, minutes: int) -> None:
+        """The clock is put forward, or back."""
+        self.faults["clock-jump"] += 1
+        self.town.clock.move(timedelta(minutes=minutes))
 
-    def restore_backup(self, name: SideName) -> None:
-        """The server's admin goes back to the backup."""
+    def land(self, side: str) -> None:
+        """What was on its way arrives."""
+        self.model.in_step = False
+        self.town.world.server(SideName(side)).land()
+
+    def back_up(self, side: str) -> None:
+        """A server is backed up."""
+        name = SideName(side)
+        self.backups[name] = self.town.world.server(name).snapshot()
+        self.model.backed_up(name)
+
+    def restore(self, side: str) -> None:
+        """A server goes back to its backup."""
+        name = SideName(side)
         if name in self.backups:
             self.log.append(f"{name} is restored")
-            self.model.in_step, self.model.restored = False, True
+            self.faults["server-restored"] += 1
+            self.misled = True
+            had = all_words(each.item for each in (*self.eyes.living(name), *self.eyes.binned(name)))
             self.town.world.server(name).restore_backup(self.backups[name])
+            self.model.server_went_back(name, had)
+
+    def back_up_ours(self) -> None:
+        """Our database is backed up, perhaps while a worker uses it."""
+        self._ours = backup.back_up()
+        self.model.backed_up(OURS)
+
+    def restore_ours(self) -> None:
+        """Our database goes back to its backup."""
+        self.log.append("our database is restored")
+        self.faults["database-restored"] += 1
+        self._put_back(self._ours)
 
     def forget(self) -> None:
-        """All that the connector remembers is gone, except for history."""
+        """All that the connector remembers is gone, but for who is enrolled."""
         self.log.append("all state is lost")
-        self.model.in_step, self.model.restored = False, True
-        for model in (Hold, Link, Sent, Tomb):
-            model.objects.all().delete()
-        clean = {f"{name}_{what}": "" for name in SideName for what in ("token", "look", "epoch")}
-        Pairing.objects.update(first_contact=True, first_listed_at=None, **clean)
+        self.faults["database-lost"] += 1
+        self.model.everything_was_forgotten()
+        self._put_back(self._newborn)
 
-    def land(self, name: SideName) -> None:
-        """What was on its way arrives."""
-        if self.town.world.server(name).late:
-            self.log.append(f"late requests land on {name}")
-            self.model.in_step = False
-            self.town.world.server(name).land()
+    def _put_back(self, what: Backup) -> None:
+        kept = all_words(self.eyes.kept())
+        backup.put_back(what)
+        self.model.ledger_went_back(kept)
+
+    def decide(self, answer: str) -> None:
+        """The admin decides about what is held; never that a folder went for good, nor against what is new."""
+        for hold in Hold.objects.filter(state=Hold.State.WAITING):
+            given = REFUSE if hold.reason == Hold.Reason.FOLDER else answer
+            given = APPROVE if hold.deed is Hold.Deed.CREATE else given
+            self.log.append(f"  {given} {hold.reason} of link {hold.link_id}")
+            if given == APPROVE:
+                hold.approve()
+            else:
+                self.model.refused(self._tags_of(hold.link))
+                hold.refuse()
+
+    def _tags_of(self, link: Link) -> set[str]:
+        """The tags of what a link knows and is there."""
+        known = [(name, link.side(name).id) for name in SideName]
+        return {tag_of(each.item) for name, id in known for each in self.eyes.living(name) if each.id == id}
+
+    def agree(self, direction: str, conflict_rule: str) -> None:
+        """The admin chooses which way changes travel, and who wins: before anything is there."""
+        Pairing.objects.update(
+            direction=Pairing.Direction(direction), conflict_rule=Pairing.ConflictRule(conflict_rule)
+        )
+        self.source = self.model.source = _SOURCES[Pairing.Direction(direction)]
+
+    def limit(self, number: int) -> None:
+        """The guard lets through so many writes of a sort within a day."""
+        settings.GUARD_DELETIONS = settings.GUARD_OVERWRITES = settings.GUARD_CREATIONS = number
 
     # The end ---------------------------------------------------------------------------------------------------------
 
@@ -354,24 +395,65 @@ class Player:
         """People and faults rest; what is wrong after as many runs as are allowed. Held deletions are approved."""
         self.log.append("rest")
         try:
+            self.town.rest()
+            if not self._forgot_nothing():
+                return ["forgotten: both sides came to rest without a full comparison, and differ"]
             self.town.settle()
-            waiting = Hold.objects.filter(state=Hold.State.WAITING)
-            if waiting:
-                for hold in waiting:
-                    hold.approve()
+            while Hold.objects.filter(state=Hold.State.WAITING).exists():
+                self.decide(APPROVE)
                 self.town.settle()
-            self.town.compare(self.kind)
+            if self.source is None:
+                self.town.compare(self.kind)
         except AssertionError as broken:
             return [f"not equal and quiet: {broken}"]
-        exchange, nextcloud = (
-            [each.item for each in self.town.world.server(name).living()]
-            for name in (SideName.EXCHANGE, SideName.NEXTCLOUD)
-        )
-        return self.model.judge(exchange, nextcloud, self.town.history())
+        collisions = [f"two workers at once: {self.town.collisions} times"] if self.town.collisions else []
+        written = self.town.world.wire.writes(side=self.source) if self.source else []
+        return collisions + [f"written to the source: {call.name}" for call in written] + self.model.judge()
+
+    def _forgot_nothing(self) -> bool:
+        """Where no server lied or kept silent, tokens are enough: what was collected once is never forgotten."""
+        if self.misled or self.source:
+            return True
+        for _ in range(MOST_RUNS):
+            ran = self.town.sync()
+            assert ran.error is None, repr(ran.error)
+            if not ran.writes:
+                break
+        silent = any(self.town.world.server(name).kept_silent for name in SideName)
+        return silent or Hold.objects.exists() or self.eyes.equal()
 
     def story(self) -> str:
         """What was played, and what the engine says that it did."""
         return "\n".join([*self.log, "runs:", *self.town.log()])
+
+
+_SOURCES: Mapping[Pairing.Direction, SideName | None] = {
+    Pairing.Direction.BOTH: None,
+    Pairing.Direction.TO_NEXTCLOUD: SideName.EXCHANGE,
+    Pairing.Direction.TO_EXCHANGE: SideName.NEXTCLOUD,
+}
+_HAPPENINGS: Mapping[str, Callable[..., object]] = {
+    each.__name__: each
+    for each in (
+        Player.create,
+        Player.act,
+        Player.purge,
+        Player.lie,
+        Player.lose_tokens,
+        Player.set_manners,
+        Player.jump,
+        Player.land,
+        Player.back_up,
+        Player.restore,
+        Player.back_up_ours,
+        Player.restore_ours,
+        Player.forget,
+        Player.decide,
+        Player.agree,
+        Player.limit,
+    )
+}
+assert ACT in _HAPPENINGS
 
 
 def _order(stored: Stored) -> tuple[str, str, str]:
@@ -393,3 +475,12 @@ def repeatable(seed: int = 0) -> Iterator[None]:
         mock.patch("uuid.uuid4", side_effect=lambda: UUID(int=generator.getrandbits(128))),
     ):
         yield
+
+
+@contextmanager
+def playing(kind: Kind, seed: int = 0) -> Iterator[Player]:
+    """A player in an empty database; see ``repeatable``."""
+    with repeatable(seed), override_settings():
+        player = Player(kind)
+        with watching(player.meet_commit):
+            yield player

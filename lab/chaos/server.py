@@ -14,11 +14,12 @@ from hashlib import md5
 from itertools import count
 from typing import Any, ClassVar
 
+from lab.chaos.lies import Lie, told_wrongly
 from syncapp.items import Contact, Event, Item, Kind
 from syncapp.items.elements import elements
 from syncapp.items.values import Email, Privacy, ZonedTime
 from syncapp.items.zones import canonical
-from syncapp.side import AlreadyThere, Change, Changes, Folder, Gone, SideName, TokenLost
+from syncapp.side import AlreadyThere, Change, Changes, Folder, Gone, SideError, SideName, TokenLost
 
 EXCHANGE_EMAILS = 3
 EXCHANGE_TITLE = 255
@@ -62,7 +63,8 @@ class Server:
     ``page`` bounds one answer of ``changes``. ``generation`` is part of every token: raising it loses all tokens.
     ``epoch`` is the identity of the store. ``refused`` are titles and names that the server will not take;
     ``impossible`` are those of which the side knows that without asking.
-    ``silent`` makes answers to writes name no revision. ``late`` are requests still on their way.
+    ``silent`` makes answers to writes name no revision. ``kept_silent`` once something happened that no token tells of.
+    ``late`` are requests still on their way. ``lies`` are what the next answers of ``changes`` get wrong.
     """
 
     name: ClassVar[SideName]
@@ -76,7 +78,9 @@ class Server:
         self.refused: set[str] = set()
         self.impossible: set[str] = set()
         self.silent = False
+        self.kept_silent = False
         self.late: list[Callable[[], object]] = []
+        self.lies: list[tuple[Lie, int]] = []
         # Ids and revisions are never given out twice, not even after a restore from a backup.
         self._numbers = count(1)
 
@@ -89,6 +93,10 @@ class Server:
     def held(self, item: Item) -> Item:
         """What the server really holds of an item: the projection, altered in ways that nobody is told."""
         return self.project(item)
+
+    def fresh_name(self) -> str:
+        """A name that nothing has."""
+        return f"n{next(self._numbers)}"
 
     def fresh_uid(self, kind: Kind) -> str:
         """The UID that this server's own clients give to something new."""
@@ -165,7 +173,7 @@ class Server:
 
     def insert(self, stored: Stored) -> Stored:
         """Store a new object; gives it its id and its revision. Raises ``AlreadyThere``."""
-        name = stored.own_id or f"n{next(self._numbers)}"
+        name = stored.own_id or self.fresh_name()
         stored = replace(stored, name=name, id=self.new_id(stored.folder, name), in_bin=False)
         self.check_free(stored)
         return self._put(stored, None)
@@ -194,9 +202,13 @@ class Server:
         binned = self.bin(stored)
         return None if binned is None else self._put(binned, None)
 
-    def carry(self, stored: Stored, folder: str) -> Stored:
-        """Move an object to another folder, or out of the bin into one. Raises ``AlreadyThere``."""
-        moved = replace(stored, folder=folder, in_bin=False, id=self.new_id(folder, stored.name))
+    def carry(self, stored: Stored, folder: str, name: str | None = None) -> Stored:
+        """Move an object to another folder, or out of the bin into one, under its or another name.
+
+        Raises ``AlreadyThere``.
+        """
+        name = stored.name if name is None else name
+        moved = replace(stored, folder=folder, in_bin=False, name=name, id=self.new_id(folder, name))
         self.check_free(moved, stored.id)
         self.take_away(stored)
         return self._put(moved, None)
@@ -224,7 +236,20 @@ class Server:
         return f"{self.generation}:{len(self.state.journal[folder])}"
 
     def changes(self, folder: str, token: str | None) -> Changes:
-        """One page of changes. Raises ``TokenLost`` and ``Gone`` (the folder)."""
+        """One page of changes, wrong if a lie is due. Raises ``TokenLost`` and ``Gone`` (the folder)."""
+        changes = self._changes(folder, token)
+        for lie, pick in tuple(self.lies):
+            try:
+                wrong = told_wrongly(changes, lie, pick, token, [each.id for each in self.living(folder=folder)])
+            except SideError:
+                self.lies.remove((lie, pick))
+                raise
+            if wrong is not None:
+                self.lies.remove((lie, pick))
+                changes = wrong
+        return changes
+
+    def _changes(self, folder: str, token: str | None) -> Changes:
         if folder not in self.state.folders:
             raise Gone(f"there is no folder {folder}")
         if token is None:
@@ -238,6 +263,14 @@ class Server:
         if listed:
             return self._listing(folder, int(since), listed[0])
         return self._window(folder, int(since))
+
+    def told_of(self, token: str, stored: Stored) -> bool:
+        """Whether whoever has this token has been told that the object is there."""
+        generation, _, since = token.partition("|")
+        events = self.state.journal[stored.folder]
+        return generation == str(self.generation) and any(
+            id == stored.id and sequence <= int(since) for sequence, id, _ in events
+        )
 
     def _token(self, *parts: object) -> str:
         return "|".join(map(str, (self.generation, *parts)))
@@ -306,6 +339,10 @@ class ExchangeServer(Server):
             return replace(held, description=body, attendees=item.attendees, organizer=item.organizer)
         return replace(held, notes=held.notes.replace("...", "\u2026"))
 
+    def fresh_name(self) -> str:
+        """A name that nothing has."""
+        return f"n{next(self._numbers)}"
+
     def fresh_uid(self, kind: Kind) -> str:
         """Contacts have no UID in Exchange."""
         return "" if kind is Kind.CONTACT else super().fresh_uid(kind)
@@ -322,8 +359,10 @@ class ExchangeServer(Server):
 
     def told(self, events: list[tuple[int, str, bool]], known: Collection[str]) -> dict[str, bool]:
         """What was created and deleted inside the window is not told at all."""
-        told = {id: alive for _, id, alive in events}
-        return {id: alive for id, alive in told.items() if alive or id in known}
+        last = {id: alive for _, id, alive in events}
+        told = {id: alive for id, alive in last.items() if alive or id in known}
+        self.kept_silent = self.kept_silent or len(told) < len(last)
+        return told
 
 
 class NextcloudServer(Server):

@@ -95,7 +95,11 @@ class MemorySide:
         with self._call("read", *ids) as call:
             found: dict[str, Object | SideError] = {}
             for id in ids:
-                self.wire.meet(call, When.ITEM, id)
+                try:
+                    self.wire.meet(call, When.ITEM, id)
+                except Unreadable as trouble:
+                    found[id] = trouble
+                    continue
                 stored = self.server.state.objects.get(id)
                 if stored is not None and stored.item.kind is self.kind:
                     found[id] = _broken(stored) if stored.broken else _object(stored)
@@ -129,11 +133,18 @@ class MemorySide:
 
     def move(self, id: str, revision: str, folder: str) -> Written:
         """See ``Side.move``."""
-        return self._single("move", id, lambda: self._answer(self.server.carry(self._fresh(id, revision), folder)))
+        return self._single("move", id, lambda: self._moved(self._fresh(id, revision), folder))
 
     def restore(self, id: str, folder: str) -> Written:
         """See ``Side.restore``."""
         return self._single("restore", id, lambda: self._answer(self.server.carry(self._binned(id), folder)))
+
+    def _moved(self, stored: Stored, folder: str) -> Written:
+        try:
+            return self._answer(self.server.carry(stored, folder))
+        except AlreadyThere:
+            # Perhaps it is only its name that something else has there.
+            return self._answer(self.server.carry(stored, folder, self.server.fresh_name()))
 
     def _create(self, creation: Creation, call: Call) -> Written:
         self._ask(creation.item, creation.uid)

@@ -3,40 +3,45 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from itertools import permutations
+from itertools import count, permutations
 from typing import Any
 
 from lab.chaos.people import Person
 from lab.chaos.server import EXCHANGE_EMAILS, Stored
 from lab.chaos.side import World
-from lab.chaos.wire import Crash
+from lab.chaos.wire import Call, Crash, DatabaseFailed
 from syncapp.engine.at_once import one_by_one
-from syncapp.engine.lease import Lease, LeaseLost
+from syncapp.engine.lease import TAKEOVER_SECONDS, Lease, LeaseLost, claim
+from syncapp.engine.look import Looked, look, nothing_happened
 from syncapp.engine.slice import run_slice
 from syncapp.items import Contact, Event, Item, Kind
 from syncapp.items.elements import elements
 from syncapp.items.values import Email, Frequency, Recurrence, ZonedTime
-from syncapp.models import Enrollment, History, Link, Pairing, Problem, Run, RunLine
+from syncapp.models import Enrollment, History, Link, Pairing, Problem, Restoration, Run, RunLine
 from syncapp.side import SideError, SideName
-from tests.leases import claim_now
 
 LEASE_SECONDS = 120.0
 SLICE_SECONDS = 3600.0
+MOST_RUNS = 4
+"""After a full comparison."""
 LONG = timedelta(days=2)
 """Longer than any delay before something is tried again."""
 
 EXCHANGE, NEXTCLOUD = SideName.EXCHANGE, SideName.NEXTCLOUD
 EVENT, CONTACT = Kind.EVENT, Kind.CONTACT
 
+End = SideError | Crash | LeaseLost | DatabaseFailed
+"""What may end a run early."""
+
 
 class HandClock:
-    """A clock that tests move."""
+    """A clock that is moved by hand, backwards, too: ``latest`` is the time that would have come without that."""
 
     def __init__(self) -> None:
-        self.time = datetime(2026, 3, 2, 8, tzinfo=UTC)
+        self.time = self.latest = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
     def now(self) -> datetime:
         """See ``syncapp.engine.clock.Clock``."""
@@ -45,6 +50,11 @@ class HandClock:
     def move(self, by: timedelta) -> None:
         """Let time pass."""
         self.time += by
+        self.latest = max(self.latest, self.time)
+
+    def set_right(self) -> None:
+        """Somebody notices that it is slow."""
+        self.time = self.latest
 
 
 @dataclass(frozen=True)
@@ -53,7 +63,7 @@ class Ran:
 
     writes: tuple[str, ...]
     """Names of the calls that could change something, in order."""
-    error: SideError | Crash | LeaseLost | None = None
+    error: End | None = None
     """What ended it early."""
 
 
@@ -68,6 +78,11 @@ class Town:
     phone: Person = field(init=False)
     enrollment: Enrollment = field(init=False)
     pairings: dict[tuple[Kind, int], Pairing] = field(init=False)
+    suspended: list[Call] = field(default_factory=list)
+    """The calls in the middle of which workers sleep while another one works."""
+    collisions: int = 0
+    """How often a worker got the lease while another one may still have used it."""
+    _workers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def __post_init__(self) -> None:
         self.outlook, self.phone = Person(self.world.exchange), Person(self.world.nextcloud)
@@ -101,46 +116,95 @@ class Town:
 
     def claim(self, owner: str = "worker") -> Lease:
         """The lease, after whatever time that takes."""
-        lease = claim_now(self.enrollment.pk, owner, LEASE_SECONDS, clock=self.clock)
-        if lease is None:
-            self.clock.move(timedelta(seconds=10 * LEASE_SECONDS))
-            lease = claim_now(self.enrollment.pk, owner, LEASE_SECONDS, clock=self.clock)
-        assert lease is not None
+        if (free_at := self._free_at()) is not None and free_at > self.clock.now():
+            self.clock.move(free_at - self.clock.now())
+        lease = self._try_to_claim(owner)
+        assert lease is not None, "a lease that nobody has can't be claimed"
         return lease
 
-    def sync(self, *, full: bool = False, wait: bool = True, owner: str = "worker") -> Ran:
-        """One run, whatever becomes of it. ``wait``: first let the time pass after which things are tried again."""
+    def steal(self, owner: str) -> Lease | None:
+        """The lease without waiting for it. None, as it has to be, while a worker may be alive who has it."""
+        free_at = self._free_at()
+        lease = self._try_to_claim(owner)
+        if lease is not None and free_at is not None and free_at > self.clock.now():
+            self.collisions += 1
+        return lease
+
+    def _free_at(self) -> datetime | None:
+        row = Enrollment.objects.get(pk=self.enrollment.pk)
+        if not row.lease_owner or row.lease_until is None:
+            return None
+        return row.lease_until + timedelta(seconds=TAKEOVER_SECONDS + 1)
+
+    def _try_to_claim(self, owner: str) -> Lease | None:
+        row = Enrollment.objects.get(pk=self.enrollment.pk)
+        put_off = self.clock.now() + timedelta(minutes=1)
+        # No worker is called like one before it.
+        return claim(row, f"{owner} {next(self._workers)}", LEASE_SECONDS, put_off=put_off, clock=self.clock)
+
+    def sync(self, *, full: bool = False, wait: bool = True, owner: str = "worker", patient: bool = True) -> Ran:
+        """One run, whatever becomes of it. ``wait``: first let the time pass after which things are tried again.
+
+        Not ``patient``: by a worker that does not wait until the lease is free.
+        """
         if wait:
             self.clock.move(LONG)
         since = len(self.world.wire.calls)
-        error: SideError | Crash | LeaseLost | None = None
+        error: End | None = None
         try:
-            self._run(owner, full=full)
-        except (SideError, Crash, LeaseLost) as end:
+            lease = self.claim(owner) if patient else self.steal(owner)
+            if lease is not None:
+                self._run(lease, full=full)
+        except (SideError, Crash, LeaseLost, DatabaseFailed) as end:
             error = end
         return Ran(tuple(call.name for call in self.world.wire.writes(since)), error)
 
-    def _run(self, owner: str, *, full: bool) -> None:
-        lease = self.claim(owner)
+    def _run(self, lease: Lease, *, full: bool) -> None:
+        """What a worker does with a lease: a look, and a run if something may have happened."""
+        looked = None if full else self._look()
+        if looked is not None and nothing_happened(looked, list(Pairing.objects.all())):
+            lease.release(self.clock.now(), attempts=0)
+            return
         run = Run.objects.create(enrollment_id=self.enrollment.pk, started_at=self.clock.now())
         slices, more = 0, True
         while more:
-            sides = self.world.sides(self.kinds)
             more = run_slice(
-                lease, run, sides, clock=self.clock, seconds=SLICE_SECONDS, full=full, at_once=one_by_one
+                lease,
+                run,
+                self.world.sides(self.kinds),
+                clock=self.clock,
+                seconds=SLICE_SECONDS,
+                full=full,
+                looked=looked,
+                at_once=one_by_one,
             ).more
-            slices += 1
+            slices, looked = slices + 1, None
             assert slices < 100, "a run that never ends"
         lease.release(self.clock.now())
 
-    def settle(self, runs: int = 4) -> None:
-        """What invariant 2 promises: one full comparison and at most four runs, the last of which writes nothing."""
+    def _look(self) -> Looked | None:
+        """What a look has seen; None where something is open, so that a look can't be enough."""
+        dirty = Link.objects.filter(dirty__gt=0).exists()
+        wanted_back = Restoration.objects.filter(state=Restoration.State.WAITING).exists()
+        listed = all(each.listed for each in Pairing.objects.all())
+        if dirty or wanted_back or Problem.objects.exists() or not listed:
+            return None
+        return look(self.world.sides(self.kinds), list(Pairing.objects.all()))
+
+    def rest(self) -> None:
+        """People and faults rest: the clock is right, servers tell the truth, and what was on its way has arrived."""
         self.world.wire.hooks.clear()
-        self.world.exchange.silent = self.world.nextcloud.silent = False
-        self.world.exchange.land()
-        self.world.nextcloud.land()
+        self.clock.set_right()
+        for server in (self.world.exchange, self.world.nextcloud):
+            server.silent = False
+            server.lies.clear()
+            server.land()
+
+    def settle(self) -> None:
+        """What invariant 2 promises: one full comparison and at most four runs, the last of which writes nothing."""
+        self.rest()
         ran = [self._quietly(full=True)]
-        while not (ran[-1].writes == () and len(ran) > 1) and len(ran) <= runs:
+        while not (ran[-1].writes == () and len(ran) > 1) and len(ran) <= MOST_RUNS:
             ran.append(self._quietly())
         assert not ran[-1].writes, f"still writing after {len(ran)} runs: {[each.writes for each in ran]}"
         dirty = list(Link.objects.filter(enrollment=self.enrollment, dirty__gt=0).values_list("pk", "has_problem"))

@@ -10,12 +10,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from django.db import OperationalError
+
 from syncapp.items import Kind
 from syncapp.side import SideName
 
 
 class Crash(BaseException):
     """The worker's process dies here: no handler of ours may catch it."""
+
+
+class DatabaseFailed(OperationalError):
+    """The database fails: our process has to end its run, and nobody knows what of it is lasting."""
 
 
 class Late(BaseException):

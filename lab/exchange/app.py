@@ -114,7 +114,8 @@ class App:
         except SoapFault as error:
             return Answer(500, soap.fault(error)), None
         noted.operation, noted.mailbox = local(operation), _mailbox_named(envelope, environ)
-        fault = self.faults.strike(noted.operation, [noted.mailbox, account.name], path)
+        client = environ.get("HTTP_USER_AGENT", "")
+        fault = self.faults.strike(noted.operation, [noted.mailbox, account.name], path, client)
         if fault is not None:
             wait_out(fault)
             struck = _struck(fault, operation)

@@ -64,7 +64,8 @@ class Server:
         self._meter.count()
         started = time.monotonic()
         login = login_name(request)
-        fault = self._faults.strike(request.method, [login] if login else [], request.path)
+        client = environ.get("HTTP_USER_AGENT", "")
+        fault = self._faults.strike(request.method, [login] if login else [], request.path, client)
         if fault is not None:
             wait_out(fault)
         answer = self._faulty(fault) if fault else None

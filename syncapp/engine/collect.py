@@ -17,6 +17,7 @@ from django.db.models.functions import Substr
 
 from syncapp.engine import intents
 from syncapp.engine.look import unmoved
+from syncapp.engine.search import search
 from syncapp.engine.work import Work
 from syncapp.items import fields
 from syncapp.models import Link, Pairing, Problem, Tomb
@@ -41,11 +42,14 @@ def collect(work: Work, *, full: bool = False) -> None:
     work.begin_pass()
     work.broken.clear()
     work.vanished.clear()
+    compared: dict[SideName, list[int]] = {}
     for name in SideName:
         side = work.side(name)
         seen = work.looked.take(work.kind, side, [each.folder(name) for each in work.pairings.values()])
         _check_epoch(work, name, seen.epoch)
-        _collect_side(work, side, seen.looks, full)
+        compared[name] = _collect_side(work, side, seen.looks, full)
+    if full:
+        _mark_unseen(work, compared)
     if not work.broken:
         work.complete = work.passes
 
@@ -54,6 +58,31 @@ def anything_gone(work: Work) -> bool:
     """Whether this pass noted an absence, so that one more is needed before it may be acted upon."""
     noted = Q(exchange_missing=work.passes) | Q(nextcloud_missing=work.passes)
     return work.links().filter(noted, dirty__gt=0).exists()
+
+
+def _mark_unseen(work: Work, compared: Mapping[SideName, Collection[int]]) -> None:
+    """What no listing shows, once both sides were listed: in ``compared`` pairings no server told of it either.
+
+    An edited occurrence may leave the revision of its series as it was. And after an upgrade of a normal form
+    everything is read once, so that its base is one of today.
+    """
+    there: dict[str, Any] = {f"{name}_pairing__in": work.active for name in SideName}
+    clean = work.links().filter(dirty=0, ignored=False, **there)
+    with work.commit():
+        for name in SideName:
+            told_nothing = {f"{name}_pairing__in": compared[name]}
+            clean.filter(recurring=True, **told_nothing).update(dirty=1, untold=name)
+        clean.filter(recurring=True).update(dirty=1)
+        for name in SideName:
+            _renew_bases(clean, name)
+
+
+def _renew_bases(clean: QuerySet[Link], name: SideName) -> None:
+    form = Substr(f"{name}_base", 1, 1, output_field=BinaryField())
+    outdated = clean.filter(**{f"{name}_base__isnull": False}).annotate(form=form)
+    old = list(outdated.exclude(form=bytes([fields.NORMAL_FORM_VERSION])).values_list("pk", flat=True))
+    for chunk in _chunks(old):
+        Link.objects.filter(pk__in=chunk).update(dirty=1)
 
 
 # Epochs --------------------------------------------------------------------------------------------------------------
@@ -90,8 +119,9 @@ def distrust(work: Work, pairing: Pairing, name: SideName) -> None:
 # One side ------------------------------------------------------------------------------------------------------------
 
 
-def _collect_side(work: Work, side: Side, looks: Mapping[str, Look], full: bool) -> None:
-    name = side.name
+def _collect_side(work: Work, side: Side, looks: Mapping[str, Look], full: bool) -> list[int]:
+    """The pairings of which everything was listed although their tokens hold."""
+    name, compared = side.name, list[int]()
     for pairing in work.pairings.values():
         look = looks.get(pairing.folder(name))
         away = pairing.vanished_at(name) is not None
@@ -100,12 +130,16 @@ def _collect_side(work: Work, side: Side, looks: Mapping[str, Look], full: bool)
                 raise Gone("The folder does not exist any more.")
             if full or away or not unmoved(pairing, name, look):
                 # What was noted as gone with a folder is there again only if a listing says so.
-                _Folder(work, side, pairing, full or away).collect(look.token or "")
+                folder = _Folder(work, side, pairing, full or away, away)
+                folder.collect(look.token or "")
+                if folder.compared:
+                    compared.append(pairing.pk)
         except Gone:
             _note_vanished(work, pairing, name)
             continue
         if away:
             _note_back(work, pairing, name)
+    return compared
 
 
 # Folders that are not there ------------------------------------------------------------------------------------------
@@ -166,17 +200,20 @@ class _Known(NamedTuple):
 
 @dataclass
 class _Folder:
-    """The collect of one folder. ``listed`` are the ids of a full listing, None while changes are being told.
+    """The collect of one folder. ``away``: it was not there at the last one, and what it held was noted as missing.
 
-    ``compared`` is the token before a listing that is made although nothing is wrong with it: what that listing finds
-    beyond what was told since the token is what the server had not told.
+    ``told`` are the ids of which a good token told something. ``listed`` are those of a full listing, None while
+    changes are being told. ``compared`` is the token before a listing that is made although nothing is wrong with it:
+    what that listing finds beyond what was told since then, ``untold``, is what the server had kept to itself.
     """
 
     work: Work
     side: Side
     pairing: Pairing
     full: bool
+    away: bool = False
     listed: set[str] | None = None
+    told: set[str] = field(default_factory=set)
     lost_token: bool = False
     restored: bool = False
     compared: str = ""
@@ -187,23 +224,36 @@ class _Folder:
         return self.side.name
 
     def collect(self, look: str) -> None:
-        """What was told since the token, and everything if there is none, it is lost, or all is to be compared."""
-        token = self._pages(self.pairing.token(self.name), look)
-        if self.full and self.listed is None:
+        """What happened since the token; all there is when there is none, when it was lost, and for a full comparison.
+
+        After a comparison the token is still the one of the changes: what happens during the listing is told by the
+        next ones. A listing that is cut short begins again, for its token is stored with its end.
+        """
+        token = self.pairing.token(self.name)
+        if token:
+            token = self._pages(token, look)
+        if self.listed is None and (self.full or not token):
             # What was noted as gone with a folder that is back is no news that a server kept to itself.
-            self.compared = token if self.pairing.vanished_at(self.name) is None else ""
-            token = self._pages("", look)
+            self.compared = "" if self.away else token
+            self.listed = set()
+            listed = self._pages("", look)
+            token = token or listed
         if self.listed is not None:
             self._end_listing(token, look)
 
     def _pages(self, token: str, look: str) -> str:
-        """All pages; the new token. That of a listing is stored with its end: one that is cut short begins again."""
+        """All pages from ``token`` on, "" for a listing. The token after the last, "" when ``token`` was lost."""
         while True:
-            page, token = self._page(token)
+            page = self._page(token)
+            if page is None:
+                if self.listed is None:
+                    return ""
+                self.listed, token = set(), ""
+                continue
             alive, absent = self._confirmed(page.gone)
             with self.work.commit():
                 self._mark([*page.changed, *alive])
-                self._note_absent(absent)
+                self._note_absent(absent, lost=False)
                 if self.listed is None:
                     done = {} if page.more else {"look": look}
                     self.pairing.put(self.name, token=page.token, **done)
@@ -211,7 +261,8 @@ class _Folder:
             if not page.more:
                 return token
 
-    def _page(self, token: str) -> tuple[Changes, str]:
+    def _page(self, token: str) -> Changes | None:
+        """One page, None when the token was lost."""
         try:
             page = self.side.changes(self.pairing.folder(self.name), token or None)
         except TokenLost:
@@ -219,47 +270,40 @@ class _Folder:
                 raise
             self.lost_token = True
             self.work.journal.note("token-lost", side=self.name)
-            self.listed, token = set(), ""
-            page = self.side.changes(self.pairing.folder(self.name), None)
-        if self.listed is None and (page.full or not token):
+            return None
+        if self.listed is None and page.full:
             self.listed = set()
-        if self.listed is not None:
+        if self.listed is None:
+            self.told.update(page.gone, (each.id for each in page.changed))
+        else:
             self.listed.update(each.id for each in page.changed)
-        return page, token
+        return page
 
     def _end_listing(self, token: str, look: str) -> None:
         """What is known and was not listed is not there, once a read says so too (rules 3, 6)."""
         assert self.listed is not None
-        known = self.work.links().filter(**{f"{self.name}_pairing": self.pairing, f"{self.name}_missing": None})
+        known = self.work.links().filter(**{f"{self.name}_pairing": self.pairing})
+        if not self.away:
+            # After a lost token nothing is proven that no token told of; what waits for an admin was told.
+            known = known.filter(hold=None) if self.lost_token else known.filter(**{f"{self.name}_missing": None})
         ids = known.values_list(f"{self.name}_id_text", flat=True)
-        unlisted = [id for id in ids if id and id not in self.listed]
+        unlisted = [id for id in ids if id and id not in self.listed | self.told]
         alive, absent = self._confirmed(unlisted)
+        trusted = not (self.restored or self.pairing.distrusted(self.name))
+        deleted = self._in_bin(absent) if trusted else set()
         with self.work.commit():
             if self.restored and not self.pairing.distrusted(self.name):
                 distrust(self.work, self.pairing, self.name)
             self._mark(alive)
-            self._note_absent(absent)
+            self._note_absent([id for id in absent if id in deleted], lost=False)
+            self._note_absent([id for id in absent if id not in deleted], lost=True)
             if self.pairing.new_epoch and self.pairing.distrusted(self.name):
                 self._let_go(absent)
-            if self.full:
-                self._renew_bases(known)
-                # An edited occurrence may leave the revision of its series as it was.
-                unheard = self.name if self.compared else ""
-                known.filter(recurring=True, ignored=False, dirty=0).update(dirty=1, untold=unheard)
             self.pairing.put(self.name, token=token, look=look, distrusted=False)
             if self.pairing.first_listed_at is None and self.pairing.listed:
                 self.pairing.put(first_listed_at=self.work.journal.at)
         if self.untold:
             self._hear_again()
-
-    def _renew_bases(self, known: QuerySet[Link]) -> None:
-        """After an upgrade of a normal form: have everything read once, so that its base is one of today."""
-        form = Substr(f"{self.name}_base", 1, 1, output_field=BinaryField())
-        current = bytes([fields.NORMAL_FORM_VERSION])
-        outdated = known.filter(dirty=0, ignored=False, **{f"{self.name}_base__isnull": False})
-        old = list(outdated.annotate(form=form).exclude(form=current).values_list("pk", flat=True))
-        for chunk in _chunks(old):
-            Link.objects.filter(pk__in=chunk).update(dirty=1)
 
     def _hear_again(self) -> None:
         """What happened while the listing was made is told by now: that was not missed."""
@@ -272,6 +316,20 @@ class _Folder:
         digests = [digest(id) for id in self.untold & told]
         with self.work.commit():
             self.work.links().filter(**{f"{self.name}_digest__in": digests}).update(untold="")
+
+    def _in_bin(self, ids: Collection[str]) -> set[str]:
+        """Which of these objects a person has deleted, as the bin shows: only a listing says that they are gone.
+
+        What a restored server does not know any more is in no bin; nor is what was deleted for good, which comes back
+        therefore (rule 6).
+        """
+        column = f"{self.name}_digest__in"
+        known = [
+            link for chunk in _chunks(list(ids)) for link in self.work.links().filter(**{column: map(digest, chunk)})
+        ]
+        links = [link for link in known if link.half is None]
+        found = search(self.work, self.name, [(link, link.side(self.name).uid, True) for link in links])
+        return {link.side(self.name).id for link in links if found[link.pk].binned}
 
     def _confirmed(self, ids: Collection[str]) -> tuple[list[Change], list[str]]:
         """Which of the ids that are said to be gone are alive after all, and which are not."""
@@ -299,12 +357,16 @@ class _Folder:
             stale = {
                 id: link
                 for id, link in known.items()
-                if self._moved_on(link, by_id[id]) and broken.get(link.pk) != by_id[id]
+                if self._moved_on(id, link, by_id[id]) and broken.get(link.pk) != by_id[id]
             }
             if stale:
                 self._note_untold(stale)
                 moved_on = Link.objects.filter(pk__in=[link.pk for link in stale.values()])
-                moved_on.update(dirty=F("dirty") + 1, content=None, **Link.ANEW)
+                # Should another item stand there, the one before was deleted only if a token told of it (rule 6).
+                told = {f"{self.name}_lost": False} if self.listed is None else {}
+                if not told:
+                    moved_on.filter(dirty=0).update(**{f"{self.name}_lost": True})
+                moved_on.update(dirty=F("dirty") + 1, content=None, **Link.ANEW, **told)
                 # Whoever edits an item that the window left out wants it on the other side, too.
                 moved_on.exclude(**{f"{self.name}_revision": ""}).update(initial=False)
             self._add([id for id in chunk if id not in known])
@@ -324,15 +386,20 @@ class _Folder:
         found = Problem.objects.filter(link__in=troubled, side=self.name).exclude(revision="")
         return dict(found.values_list("link", "revision"))
 
-    def _moved_on(self, link: _Known, revision: str) -> bool:
-        if self.lost_token and revision and revision != link.revision and had_revision(bytes(link.earlier), revision):
+    def _moved_on(self, id: str, link: _Known, revision: str) -> bool:
+        earlier = bool(revision) and revision != link.revision and had_revision(bytes(link.earlier), revision)
+        if earlier and not self._was_told(id):
             self.restored = True
         return link.missing is not None or not revision or revision != link.revision
 
+    def _was_told(self, id: str) -> bool:
+        """Whether a token that holds told of this object: what only a listing shows may have come from a backup."""
+        return self.listed is None or id in self.told
+
     def _add(self, ids: Sequence[str]) -> None:
-        """Ids never seen become half-links. What comes back together with a lost token was restored by nobody."""
+        """Ids never seen become half-links. What only a listing shows to be back was restored by nobody."""
         first = self.listed is not None and self.pairing.first_contact
-        buried = self._buried(ids) if self.lost_token else set()
+        buried = self._buried([id for id in ids if not self._was_told(id)])
         name = self.name
         rows = []
         for id in ids:
@@ -361,14 +428,13 @@ class _Folder:
         found = tombs.filter(**{f"{column}__in": [digest(id) for id in ids]}).values_list(column, flat=True)
         return {bytes(each) for each in found}
 
-    def _note_absent(self, ids: Sequence[str]) -> None:
+    def _note_absent(self, ids: Sequence[str], *, lost: bool) -> None:
         for chunk in _chunks(ids):
             known = self._known(chunk)
             self._note_untold(known)
             gone = Link.objects.filter(pk__in=[each.pk for each in known.values()])
-            noted = {f"{self.name}_missing": self.work.passes, f"{self.name}_lost": self.pairing.distrusted(self.name)}
-            gone.filter(**{f"{self.name}_missing": None}).update(**noted)
-            gone.update(dirty=F("dirty") + 1, **Link.ANEW)
+            gone.filter(**{f"{self.name}_missing": None}).update(**{f"{self.name}_missing": self.work.passes})
+            gone.update(dirty=F("dirty") + 1, **Link.ANEW, **{f"{self.name}_lost": lost})
             note_created_and_gone(self.work, self.name, [id for id in chunk if id not in known])
 
     def _let_go(self, ids: Sequence[str]) -> None:

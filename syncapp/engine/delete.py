@@ -9,7 +9,8 @@ from syncapp.engine.answers import not_written, of_more
 from syncapp.engine.case import Case
 from syncapp.engine.guard import count_written
 from syncapp.engine.keeping import Former, bury, keep_history
-from syncapp.engine.resolve import end_deletion, search
+from syncapp.engine.resolve import end_deletion
+from syncapp.engine.search import search
 from syncapp.engine.work import Work
 from syncapp.models import History, Hold, Link
 from syncapp.side import Deletion, Object, SideError, SideName, WriteResult, Written

@@ -16,6 +16,7 @@ from django.db.models import F
 from syncapp.engine.collect import note_created_and_gone
 from syncapp.engine.late import remove_late_copies, was_sent
 from syncapp.engine.read import revision_of
+from syncapp.engine.search import is_name_only
 from syncapp.engine.work import BATCH, Due, Work
 from syncapp.items import Event, Item
 from syncapp.items.elements import contact_handles, contact_name, content_key
@@ -143,6 +144,7 @@ class _Candidate:
 def _recognise(work: Work, name: SideName, batch: Sequence[Link], objects: Mapping[int, Object]) -> set[int]:
     """Relink what is not new and remove late copies; the half-links that ended, or should have."""
     own = {link.pk: parsed for link in batch if (parsed := parse_own_id(objects[link.pk].own_id))}
+    _meet_strangers(work, name, batch, own)
     candidates = _candidates(work, name, batch, own) + _unchanged(work, name, batch, own, objects)
     if not candidates and not own:
         return set()
@@ -178,6 +180,21 @@ def _recognise(work: Work, name: SideName, batch: Sequence[Link], objects: Mappi
     return {each.new.pk for each in candidates if each.new.pk in taken} | {link.pk for link, _, _ in late}
 
 
+def _meet_strangers(work: Work, name: SideName, batch: Sequence[Link], own: Mapping[int, tuple[bytes, bytes]]) -> None:
+    """An own id that we never sent, as far as we know, was sent by us before our database was restored (rule 19).
+
+    What it stands for is new to us on both sides. Where it has no UID, only its content tells: first contact, again.
+    """
+    sent = Sent.objects.filter(key__in={key for key, _ in own.values()}).values_list("key", flat=True)
+    known = set(map(bytes, sent))
+    strangers = {link.side(name).pairing_id for link in batch if link.pk in own and own[link.pk][0] not in known}
+    met = [work.pairings[pk] for pk in strangers if pk is not None and not work.pairings[pk].first_contact]
+    if met:
+        with work.commit():
+            for pairing in met:
+                pairing.put(first_contact=True)
+
+
 def _candidates(
     work: Work, name: SideName, batch: Sequence[Link], own: Mapping[int, tuple[bytes, bytes]]
 ) -> list[_Candidate]:
@@ -193,9 +210,11 @@ def _candidates(
     by_key = {bytes(link.key): link for link in links}
     by_uid = {bytes(uid): link for link in links if (uid := link.side(name).uid_digest)}
     candidates = [
-        _Candidate(link, by_key[own[link.pk][0]], own[link.pk][1])
+        _Candidate(link, of, own[link.pk][1])
         for link in batch
-        if link.pk in own and own[link.pk][0] in by_key
+        if link.pk in own
+        and (of := by_key.get(own[link.pk][0])) is not None
+        and not is_name_only(name, of, own[link.pk][1], link.side(name).uid)
     ]
     for link in batch:
         uid = link.side(name).uid_digest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -20,7 +20,8 @@ from syncapp.engine.match import relink
 from syncapp.engine.overrule import overrule, stand_over
 from syncapp.engine.read import Turns, begin, give_back, read
 from syncapp.engine.relocate import Target, move, restore
-from syncapp.engine.resolve import Hits, attach, resolve, search
+from syncapp.engine.resolve import attach, resolve
+from syncapp.engine.search import Hits, search
 from syncapp.engine.work import Work
 from syncapp.items import Event
 from syncapp.items.elements import elements
@@ -282,10 +283,11 @@ class _Batch:
         hits = search(self.work, name, [(case.link, case.side(name).uid, True) for case in dated])
         look_alikes = self._look_alikes(name, dated)
         for case in dated:
-            alike = look_alikes.get(bytes(case.side(name).whole or b""))
+            # Those of before that another link of this batch turned out to be are taken.
+            alike = self._unswallowed(look_alikes.get(bytes(case.side(name).whole or b""), ()))
             if alike and not hits[case.link.pk].alive:
                 with self.work.commit():
-                    relink(self.work, case.link, alike.pop(), name, None)
+                    relink(self.work, case.link, alike[-1], name, None)
                 continue
             found = hits[case.link.pk].alive
             if found:
@@ -293,6 +295,9 @@ class _Batch:
                     attach(self.work, case.link, name, found[0])
                 continue
             self._judge_absence(case, name)
+
+    def _unswallowed(self, links: Iterable[Link]) -> list[Link]:
+        return [link for link in links if link.pk not in self.work.swallowed]
 
     def _look_alikes(self, name: SideName, cases: Sequence[Case]) -> dict[bytes, list[Link]]:
         """New objects that are just what is missing: without UIDs, that is what a move looks like (rule 2)."""
@@ -413,7 +418,7 @@ class _Batch:
             return None
         if hits.taken:
             uid = str(uuid.uuid4())
-        elif hits.binned:
+        elif hits.binned and not case.link.fresh_uid:
             self._unbin(name, case, hits.binned[-1].id, pairing_id)
             return None
         side, source = self.work.side(name), case.hashes(name.other)

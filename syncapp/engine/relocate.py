@@ -14,6 +14,8 @@ from syncapp.models import Link
 from syncapp.side import SideName, WriteResult, Written
 from syncapp.words import FOLDER
 
+_MOVED, _RESTORED = "moved", "restored"
+
 
 class Target(NamedTuple):
     """Which side's object has to move, and into the folder of which pairing.
@@ -35,7 +37,7 @@ def move(work: Work, case: Case, target: Target) -> None:
         Link.objects.put([case.link])
     side, found = work.side(name), case.objects[name]
     work.before_write(name)
-    _relocate(work, name, case, pairing_id, lambda: side.move(found.id, found.revision, folder), "moved", why)
+    _relocate(work, name, case, pairing_id, lambda: side.move(found.id, found.revision, folder), _MOVED, why)
 
 
 def restore(work: Work, name: SideName, case: Case, id: str, pairing_id: int) -> None:
@@ -47,7 +49,7 @@ def restore(work: Work, name: SideName, case: Case, id: str, pairing_id: int) ->
         Link.objects.put([case.link])
     side = work.side(name)
     work.before_write(name)
-    _relocate(work, name, case, pairing_id, lambda: side.restore(id, folder), "restored")
+    _relocate(work, name, case, pairing_id, lambda: side.restore(id, folder), _RESTORED)
 
 
 def _relocate(
@@ -78,4 +80,6 @@ def _relocate(
                 work.journal.note("conflict", case.link, name, [(FOLDER,)], note=f"{name.other} {why} {work.kind}")
         else:
             not_written(work, name, case, result)
+            # Where it was there may be something else now: then it is created, with another UID (rule 12).
+            case.link.fresh_uid = code == _RESTORED and isinstance(result, OF_ONE_ITEM)
         Link.objects.put([case.link])

@@ -7,7 +7,6 @@ the next decision sends it again in the same direction; what is neither is a per
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from syncapp.engine import intents
@@ -16,6 +15,7 @@ from syncapp.engine.decide import Delta, moved
 from syncapp.engine.guard import count_written
 from syncapp.engine.keeping import Former, bury, keep_history
 from syncapp.engine.match import free_id, relink
+from syncapp.engine.search import Hits, search
 from syncapp.engine.work import Work
 from syncapp.items.fingerprint import Base
 from syncapp.models import History, Hold, Link, Sent
@@ -112,48 +112,14 @@ def _move(case: Case, name: SideName, delta: Delta) -> None:
 # Creates and deletes: ask the side -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Hits:
-    """What a search found for one link: alive in a folder of ours, or in the bin; nothing that belongs to others."""
-
-    alive: tuple[Found, ...] = ()
-    binned: tuple[Found, ...] = ()
-    taken: bool = False
-    """Whether another link has an object with this UID."""
-
-
-def search(work: Work, name: SideName, wanted: Iterable[tuple[Link, str, bool]]) -> dict[int, Hits]:
-    """Look for objects by (link, UID, whether by own id, too) on one side, in one request."""
-    wanted = list(wanted)
-    keys = {bytes(link.key).hex() for link, _, by_key in wanted if by_key}
-    uids = {uid for _, uid, _ in wanted if uid}
-    found = work.side(name).find(keys, uids) if keys or uids else []
-    column = f"{name}_digest"
-    known = work.links().filter(**{f"{column}__in": [digest(each.id) for each in found]})
-    owners = {link.side(name).id: link for link in known}
-    return {link.pk: _hits_of(work, name, link, uid, found, owners) for link, uid, _ in wanted}
-
-
-def _hits_of(work: Work, name: SideName, link: Link, uid: str, found: Iterable[Found], owners: dict[str, Link]) -> Hits:
-    alive, binned, taken = [], [], False
-    for each in found:
-        own = parse_own_id(each.own_id)
-        if not (own and own[0] == bytes(link.key)) and not (uid and each.uid == uid):
-            continue
-        owner = owners.get(each.id)
-        if owner is not None and owner.pk != link.pk and owner.half is None:
-            taken = taken or work.lives(name, each)
-        elif each.in_bin:
-            binned.append(each)
-        elif work.lives(name, each):
-            alive.append(each)
-    alive.sort(key=lambda each: each.own_id.startswith(bytes(link.key).hex()), reverse=True)
-    return Hits(tuple(alive), tuple(binned), taken)
-
-
 def attach(work: Work, link: Link, name: SideName, found: Found) -> None:
-    """``found`` is the object of ``link`` on this side, whether or not it was collected yet. In a transaction."""
+    """``found`` is the object of ``link`` on this side, whether or not it was collected yet. In a transaction.
+
+    Not if another link has got it since the search: then the next slice searches again.
+    """
     known = work.links().filter(**{f"{name}_digest": digest(found.id)}).exclude(pk=link.pk).first()
+    if known is not None and known.half is None:
+        return
     new = known or Link(enrollment_id=work.enrollment_id, kind=work.kind)
     if known is None:
         pairing = work.pairing_of(name, found.folder)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import time
+import uuid
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -295,9 +296,13 @@ class NextcloudSide:
         raise self._lost(deletion.id, deletion.revision) or refusal(answer, self._codec.limit)
 
     def move(self, id: str, revision: str, folder: str) -> Written:
-        """MOVE with If-Match; the object keeps its name."""
-        target = folder + id.rpartition("/")[2]
+        """MOVE with If-Match; the object keeps its name, unless something else has it in the other folder."""
+        name = id.rpartition("/")[2]
+        target = folder + name
         answer = self._move(id, target, _if_match(revision))
+        if answer.status == 412 and not self._lost(id, revision):
+            target = f"{folder}{uuid.uuid4()}.{name.rpartition('.')[2]}"
+            answer = self._move(id, target, _if_match(revision))
         if answer.status in (201, 204):
             return Written(target)
         if lost := self._lost(id, revision):

@@ -405,6 +405,19 @@ class SideContract:
         assert made.id not in listing(side, folder)[0]
         assert moved.id in listing(side, target)[0]
 
+    def test_an_object_moves_although_its_name_is_taken(self, side: Side, folder: str, kind: Kind) -> None:
+        if not self.two_folders:
+            assert len(writable(side)) == 1
+            return
+        target = writable(side)[1].id
+        made = create(side, folder, samples.plain(kind))
+        own_id = made.own_id.removesuffix(".ics").removesuffix(".vcf")
+        create(side, target, samples.plain(kind), own_id=own_id)
+        moved = read(side, side.move(made.id, made.revision, target).id)
+        assert (moved.folder, moved.uid, moved.whole) == (target, made.uid, made.whole)
+        assert made.id not in listing(side, folder)[0]
+        assert moved.id in listing(side, target)[0]
+
     def test_moving_what_is_gone(self, side: Side, folder: str) -> None:
         made = create(side, folder, samples.plain(side.kind))
         written(side.delete([Deletion(made.id, made.revision)])[0])
@@ -470,9 +483,9 @@ def read(side: Side, id: str) -> Object:
     return present(side.read([id])[id])
 
 
-def create(side: Side, folder: str, item: Item) -> Object:
+def create(side: Side, folder: str, item: Item, *, own_id: str = "") -> Object:
     """A new object, as it reads after it was written."""
-    [result] = side.create([Creation(samples.own_id(), samples.uid(), folder, item)])
+    [result] = side.create([Creation(own_id or samples.own_id(), samples.uid(), folder, item)])
     return read(side, written(result).id)
 
 

@@ -168,8 +168,8 @@ class AlteringServer(ExchangeServer):
         binned = super().bin(stored)
         return replace(binned, extra="binned") if binned else None
 
-    def carry(self, stored: Stored, folder: str) -> Stored:
-        return super().carry(replace(stored, extra="") if stored.in_bin else stored, folder)
+    def carry(self, stored: Stored, folder: str, name: str | None = None) -> Stored:
+        return super().carry(replace(stored, extra="") if stored.in_bin else stored, folder, name)
 
 
 def test_without_days_a_server_that_alters_what_it_bins_is_not_fought(db: None, settings: Settings) -> None:

@@ -1,14 +1,14 @@
 """Hypothesis plays histories over the real engine, the real database and two servers in memory.
 
 What must hold in the end is in ``lab.chaos.model``. With HYPOTHESIS_PROFILE=deep it plays many and long ones;
-``lab.chaos.histories`` plays still more, without Hypothesis.
+``manage.py chaos`` plays still more, without Hypothesis.
 """
 
 from __future__ import annotations
 
 import os
 from contextlib import ExitStack
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from django.db import transaction
@@ -16,8 +16,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from lab.chaos.commits import Edge
-from lab.chaos.player import MOST_EDITS, Deed, Fault, Player, repeatable
+from lab.chaos.faults import Fault
+from lab.chaos.lies import Lie
+from lab.chaos.player import Deed, Wait, playing
+from lab.chaos.steps import ACT, Incident, Step
+from lab.chaos.wire import WRITES, When
+from lab.chaos.writing import MOST_EDITS
 from syncapp.items import Kind
 from syncapp.side import SideName
 
@@ -32,12 +36,44 @@ PROFILE = settings(
     print_blob=True,
 )
 
-sides = st.sampled_from(SideName)
+
+def values(of: Any) -> st.SearchStrategy[str]:
+    """The texts of an enumeration."""
+    return st.sampled_from([each.value for each in of])
+
+
+sides = values(SideName)
 folders = st.integers(1, 2)
-deeds = st.sampled_from(Deed)
+deeds = values(Deed)
 picks = st.integers(0, 9)
 edits = st.integers(0, MOST_EDITS - 1)
-moments = st.integers(0, 40)
+minutes = st.sampled_from([-4000, -30, 3, 600])
+writes = st.sampled_from([f"{name}.{when}" for name in sorted(WRITES) for when in ("*", *When)])
+spots = st.one_of(
+    st.tuples(st.sampled_from(["*", "commit.*"]), st.integers(0, 30)),
+    st.tuples(writes, st.integers(0, 2)),
+    st.tuples(st.sampled_from(["read.*", "find.*", "changes.*"]), st.integers(0, 6)),
+)
+happenings = st.one_of(
+    st.tuples(st.just(ACT), st.tuples(deeds, edits, st.booleans())),
+    st.tuples(st.just("fault"), st.tuples(values(Fault))),
+    st.tuples(st.just("land"), st.tuples(sides)),
+    st.tuples(st.just("jump"), st.tuples(minutes)),
+    st.tuples(st.just("lie"), st.tuples(sides, values(Lie), picks)),
+    st.tuples(st.just("back_up_ours"), st.just(())),
+)
+
+
+def _incident(spot: tuple[str, int], happening: tuple[str, tuple[Any, ...]]) -> Incident:
+    return Incident(*spot, *happening)
+
+
+def _worker(spot: tuple[str, int], patient: bool, inside: list[Incident]) -> Incident:
+    return Incident(*spot, "worker", (patient, False), tuple(inside))
+
+
+incidents = st.builds(_incident, spots, happenings)
+workers = st.builds(_worker, spots, st.booleans(), st.lists(incidents, max_size=2))
 
 
 class Histories(RuleBasedStateMachine):
@@ -48,9 +84,8 @@ class Histories(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.around = ExitStack()
-        self.around.enter_context(repeatable())
         self.around.enter_context(transaction.atomic())
-        self.player = Player(self.kind)
+        self.player = self.around.enter_context(playing(self.kind))
 
     def teardown(self) -> None:
         try:
@@ -61,63 +96,78 @@ class Histories(RuleBasedStateMachine):
             self.around.close()
         assert not violations, "\n".join([*violations, story])
 
-    @initialize(name=sides)
-    def something_is_there(self, name: SideName) -> None:
-        self.player.create(name)
+    def play(self, name: str, *given: Any) -> None:
+        self.player.play([Step(name, given)])
 
-    @rule(name=sides, folder=folders)
-    def create(self, name: SideName, folder: int) -> None:
-        self.player.create(name, folder)
+    @initialize(side=sides)
+    def something_is_there(self, side: str) -> None:
+        self.play("create", side)
 
-    @rule(name=sides, deed=deeds, pick=picks, what=edits)
-    def act(self, name: SideName, deed: Deed, pick: int, what: int) -> None:
-        self.player.act(name, deed, pick, what)
+    @rule(side=sides, folder=folders)
+    def create(self, side: str, folder: int) -> None:
+        self.play("create", side, folder)
 
-    @rule(name=sides)
-    def purge(self, name: SideName) -> None:
-        self.player.purge(name)
+    @rule(side=sides, deed=deeds, pick=picks, what=edits)
+    def act(self, side: str, deed: str, pick: int, what: int) -> None:
+        self.play("act", side, deed, pick, what)
 
-    @rule(full=st.booleans())
-    def sync(self, full: bool) -> None:
-        self.player.sync(full=full)
+    @rule(side=sides)
+    def purge(self, side: str) -> None:
+        self.play("purge", side)
 
-    @rule(at=moments, fault=st.sampled_from(Fault))
-    def sync_with_fault(self, at: int, fault: Fault) -> None:
-        self.player.sync_with_fault(at, fault)
+    @rule(full=st.booleans(), wait=values(Wait))
+    def sync(self, full: bool, wait: str) -> None:
+        self.player.sync(full, wait)
 
-    @rule(at=st.integers(0, 15), edge=st.sampled_from(Edge))
-    def sync_with_crash_at_commit(self, at: int, edge: Edge) -> None:
-        self.player.sync_with_crash_at_commit(at, edge)
+    @rule(inside=st.lists(incidents, min_size=1, max_size=3))
+    def sync_while(self, inside: list[Incident]) -> None:
+        self.player.sync(inside=inside)
 
-    @rule(at=moments, deed=deeds, what=edits, across=st.booleans())
-    def sync_while_somebody_acts(self, at: int, deed: Deed, what: int, across: bool) -> None:
-        self.player.sync_while(at, deed, what, across)
+    @rule(first=st.lists(incidents, max_size=1), worker=workers, then=st.lists(incidents, max_size=1))
+    def race(self, first: list[Incident], worker: Incident, then: list[Incident]) -> None:
+        self.player.sync(inside=[*first, worker, *then])
 
-    @rule(
-        at=moments,
-        deed=deeds,
-        what=edits,
-        across=st.booleans(),
-        then=st.sampled_from(Fault),
-        after=st.integers(0, 6),
-    )
-    def sync_while_somebody_acts_and_something_breaks(
-        self, at: int, deed: Deed, what: int, across: bool, then: Fault, after: int
-    ) -> None:
-        self.player.sync_while(at, deed, what, across, then, after)
+    @rule(side=sides)
+    def lose_tokens(self, side: str) -> None:
+        self.play("lose_tokens", side)
 
-    @rule(name=sides)
-    def lose_tokens(self, name: SideName) -> None:
-        self.player.lose_tokens(name)
+    @rule(side=sides, lie=values(Lie), pick=picks)
+    def lie(self, side: str, lie: str, pick: int) -> None:
+        self.play("lie", side, lie, pick)
 
-    @rule(name=sides, silent=st.booleans(), page=st.sampled_from([1, 2, 1000]))
-    def set_manners(self, name: SideName, silent: bool, page: int) -> None:
-        self.player.set_manners(name, silent, page)
+    @rule(by=minutes)
+    def jump(self, by: int) -> None:
+        self.play("jump", by)
 
-    @precondition(lambda self: any(self.player.town.world.server(name).late for name in SideName))
-    @rule(name=sides)
-    def land(self, name: SideName) -> None:
-        self.player.land(name)
+    @rule(side=sides, silent=st.booleans(), page=st.sampled_from([1, 2, 1000]))
+    def set_manners(self, side: str, silent: bool, page: int) -> None:
+        self.play("set_manners", side, silent, page)
+
+    @rule(side=sides)
+    def back_up(self, side: str) -> None:
+        self.play("back_up", side)
+
+    @precondition(lambda self: self.player.backups)
+    @rule(side=sides)
+    def restore(self, side: str) -> None:
+        self.play("restore", side)
+
+    @rule()
+    def back_up_ours(self) -> None:
+        self.play("back_up_ours")
+
+    @rule()
+    def restore_ours(self) -> None:
+        self.play("restore_ours")
+
+    @rule()
+    def forget(self) -> None:
+        self.play("forget")
+
+    @precondition(lambda self: self.player.eyes.on_its_way())
+    @rule(side=sides)
+    def land(self, side: str) -> None:
+        self.play("land", side)
 
 
 class EventHistories(Histories):

@@ -6,13 +6,12 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from random import Random
 
 import pytest
-from django.db import transaction
 
-from lab.chaos.histories import history
-from lab.chaos.player import Player, repeatable
+from lab.chaos import backup
+from lab.chaos.generate import history
+from lab.chaos.player import playing
 from lab.chaos.town import CONTACT, EXCHANGE, NEXTCLOUD, Town, contact, event, placed, series, titled
 from lab.chaos.wire import Crash, When, raising
 from syncapp.engine import intents
@@ -229,21 +228,16 @@ def test_a_write_that_was_not_read_back_settles(town: Town, here: SideName) -> N
         assert "Haushalt" in town.both()
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("kind", Kind)
 def test_histories_go_on_over_an_upgrade(kind: Kind) -> None:
     """What chaos checks holds, but that an edit may win that is older than one whose base was forgotten."""
     for seed in range(HISTORIES):
-        random = Random(seed)
-        with repeatable(seed), transaction.atomic():
-            player = Player(kind)
-            for step in history(random, 8, workers=False):
-                step.play(player)
-            player.town.world.wire.hooks.clear()
+        backup.forget()
+        with playing(kind, seed) as player:
+            player.play(history(seed, "usual").steps)
             with upgraded(player.town):
-                for step in history(random, 4, workers=False):
-                    step.play(player)
+                player.play(history(seed + HISTORIES, "usual").steps)
                 found = [each for each in player.violations() if not each.startswith("stale win")]
             story = player.story() if found else ""
-            transaction.set_rollback(True)
         assert not found, f"seed {seed}\n{found}\n{story}"

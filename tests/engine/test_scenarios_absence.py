@@ -81,6 +81,22 @@ def test_a_contact_that_moved_in_exchange_keeps_what_exchange_cannot_hold(town: 
     assert (moved.folder, moved.extra) == (town.folder(NEXTCLOUD, CONTACT, 2), "X-SPOUSE:Bob")
 
 
+def test_of_two_that_are_missing_one_is_what_moved(town: Town) -> None:
+    """Rule 2: a copy has the own id of the original; who was found by that is not found by its content, too."""
+    for number, name in ((1, "Bob"), (2, "Carl"), (1, "Anna")):
+        town.phone.create(town.folder(NEXTCLOUD, CONTACT, number), contact(name))
+    town.settle()
+    made = town.find(EXCHANGE, "Anna", CONTACT)
+    copy = town.outlook.copy(made.id, town.folder(EXCHANGE, CONTACT, 2))
+    town.settle()
+    town.outlook.move(copy.id, town.folder(EXCHANGE, CONTACT))
+    town.world.wire.at("find", When.BEFORE, raising(Crash))
+    town.sync()
+    town.outlook.delete(made.id)
+    town.settle()
+    assert town.both(CONTACT) == ["Anna", "Bob", "Carl"]
+
+
 @BOTH_WAYS
 def test_moved_here_and_edited_there_stays_one_item(town: Town, here: SideName) -> None:
     """Rule 2: links belong to the enrollment."""

@@ -505,6 +505,22 @@ def test_a_folder_that_comes_back_empty_is_filled_by_refusing(town: Town, here: 
 
 
 @BOTH_WAYS
+def test_what_a_folder_lacks_that_comes_back_was_lost(town: Town, here: SideName) -> None:
+    """Rule 6: no token told that anybody deleted it, and no bin has it."""
+    in_step(town, 12)
+    server = town.world.server(here)
+    backup = server.snapshot()
+    take_folder(town, here)
+    town.sync()
+    town.sync()
+    server.restore_backup(backup)
+    for each in server.living()[:3]:
+        server.state.objects.pop(each.id)
+    town.settle()
+    assert (len(town.both()), Hold.objects.count()) == (12, 0)
+
+
+@BOTH_WAYS
 def test_a_vanished_folder_stands_in_the_way_of_no_other(town: Town, here: SideName) -> None:
     many(town, 4)
     for number in range(12):

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from lab.chaos.commits import Edge, watching
+from lab.chaos.server import Stored
 from lab.chaos.town import CONTACT, EXCHANGE, NEXTCLOUD, Town, contact, event, placed, title_of, titled
 from lab.chaos.wire import Crash, Late, When, raising
 from syncapp.side import SideName, Unreachable
@@ -358,6 +359,31 @@ def test_a_blocked_uid_in_the_trash_bin_is_restored(town: Town) -> None:
     town.settle()
     assert "Haushalt" in town.both()
     assert town.problems() == []
+
+
+def test_what_cannot_come_out_of_the_bin_is_created_with_another_uid(town: Town) -> None:
+    """Rule 12: meanwhile something else stands at the href that it had."""
+    many(town)
+    made = town.phone.create(town.folder(NEXTCLOUD), event("Budget"))
+    town.settle()
+    town.phone.replace(made.id, event("Urlaub", day=20))
+    town.outlook.edit(town.find(EXCHANGE, "Budget").id, titled("Haushalt"))
+    town.settle()
+    titles = town.both()
+    assert [titles.count(each) for each in ("Budget", "Haushalt", "Urlaub")] == [0, 1, 1]
+
+
+def test_what_is_moved_to_where_its_name_is_taken_gets_another_one(town: Town) -> None:
+    """Clients name objects by their UIDs, and a copy of a calendar has the same names."""
+    made = town.phone.create(town.folder(NEXTCLOUD), event("Budget"))
+    town.phone.create(town.folder(NEXTCLOUD), event("Messe", day=25))
+    same_name = Stored("", town.folder(NEXTCLOUD, number=2), "", event("Urlaub", day=20), "another-uid", made.name)
+    town.world.nextcloud.insert(same_name)
+    town.settle()
+    town.outlook.move(town.find(EXCHANGE, "Budget").id, town.folder(EXCHANGE, number=2))
+    town.settle()
+    assert town.both() == ["Budget", "Messe", "Urlaub"]
+    assert town.find(NEXTCLOUD, "Budget").folder == town.folder(NEXTCLOUD, number=2)
 
 
 def test_an_edit_at_the_moment_of_a_delete_is_restored(town: Town) -> None:
