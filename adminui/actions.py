@@ -14,16 +14,16 @@ logger = logging.getLogger(__name__)
 
 
 def approve(enrollment_id: int, mailbox: str, now: dt.datetime, actor_id: int) -> bool:
-    """Let a waiting enrollment sync with the mailbox that the admin saw.
+    """Let a waiting enrollment sync with the mailbox that the admin saw, or be previewed if that comes first.
 
     False when it does not wait any more, or its mailbox is another one by now: nothing is changed then.
     """
-    changed = Enrollment.objects.filter(pk=enrollment_id, state=Enrollment.State.WAITING, mailbox=mailbox).update(
-        state=Enrollment.State.ACTIVE, due_at=now
-    )
-    if changed:
-        logger.info("enrollment %s approved by admin %s", enrollment_id, actor_id)
-    return changed == 1
+    waiting = Enrollment.objects.filter(pk=enrollment_id, state=Enrollment.State.WAITING, mailbox=mailbox)
+    row = waiting.first()
+    if row is None or not waiting.filter(preview_first=row.preview_first).update(state=row.ready_state, due_at=now):
+        return False
+    logger.info("enrollment %s approved by admin %s", enrollment_id, actor_id)
+    return True
 
 
 def sync_now(enrollment_id: int, now: dt.datetime) -> bool:

@@ -34,14 +34,14 @@ def facts(now: dt.datetime) -> Facts:
     counted = Enrollment.objects.aggregate(
         users=Count("pk"),
         active=Count("pk", filter=active),
-        waiting=Count("pk", filter=Q(state=_State.WAITING)),
+        waiting=Count("pk", filter=Q(state=_State.WAITING) | Q(state=_State.PREVIEW, preview__isnull=False)),
         held=Count("pk", filter=Q(state=_State.HELD)),
         # A first sync may take long; it is counted below.
         stale=Count("pk", filter=active & Q(first_sync_done_at__isnull=False, last_success__lt=now - STALE_AFTER)),
         first_syncs=Count("pk", filter=active & Q(first_sync_done_at__isnull=True)),
         next_due_at=Min("due_at", filter=active),
     )
-    problems = dict(Problem.objects.values_list("actor").annotate(count=Count("pk")))
+    problems = dict(Problem.objects.exclude(link__ignored=True).values_list("actor").annotate(count=Count("pk")))
     beats = Heartbeat.objects.aggregate(
         dispatcher=Max("at", filter=Q(name=places.DISPATCHER)),
         worker=Max("at", filter=Q(name__startswith=places.WORKER_PREFIX)),
@@ -184,7 +184,10 @@ def held_groups(enrollment: Enrollment) -> list[HeldGroup]:
 
 @dataclass(frozen=True)
 class ProblemGroup:
-    """One reason, however often it occurs; ``examples`` are its most recent occurrences."""
+    """One reason, however often it occurs; ``examples`` are its most recent occurrences.
+
+    ``ignored`` of them are left alone because somebody wants it so.
+    """
 
     code: str
     level: str
@@ -194,6 +197,7 @@ class ProblemGroup:
     count: int
     users: int
     last_seen: dt.datetime
+    ignored: int = 0
     examples: Sequence[Problem] = field(default=())
 
     @property
@@ -228,14 +232,18 @@ def problem_groups(problems: QuerySet[Problem] | None = None) -> list[ProblemGro
         examples[problem.code, problem.level, problem.actor].append(problem)
     groups = []
     for row in found.values_list(*reason).annotate(
-        count=Count("pk"), users=Count("enrollment", distinct=True), last_seen=Max("last_seen")
+        count=Count("pk"),
+        users=Count("enrollment", distinct=True),
+        last_seen=Max("last_seen"),
+        ignored=Count("pk", filter=Q(link__ignored=True)),
     ):
-        code, level, actor, count, users, last_seen = row
+        code, level, actor, count, users, last_seen, ignored = row
         of_reason = examples.get((code, level, actor))
         if not of_reason:  # solved between the two queries
             continue
         newest = of_reason[0]
-        groups.append(ProblemGroup(code, level, actor, newest.text, newest.remedy, count, users, last_seen, of_reason))
+        told = (newest.text, newest.remedy, count, users, last_seen, ignored, of_reason)
+        groups.append(ProblemGroup(code, level, actor, *told))
     return sorted(groups, key=lambda g: (_ACTOR_ORDER.get(g.actor, 9), _LEVEL_ORDER.get(g.level, 9), -g.count, g.code))
 
 

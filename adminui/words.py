@@ -29,6 +29,12 @@ STATES: dict[str, Word] = {
     _State.WAITING: Word(
         _("Waiting for approval"), Tone.WARN, "hand", _("Nothing is synced before an administrator approves.")
     ),
+    _State.PREVIEW: Word(
+        _("Preview first"),
+        Tone.WARN,
+        "hand",
+        _("Nothing is synced before an administrator has seen what the first sync would do, and approved it."),
+    ),
     _State.ACTIVE: Word(_("Active"), Tone.GOOD, "check", _("Changes travel between Exchange and Nextcloud.")),
     _State.PAUSED: Word(_("Paused"), Tone.QUIET, "pause", _("Nothing is synced until an administrator resumes.")),
     _State.ABSENT: Word(
@@ -105,30 +111,3 @@ HOLD_REASONS: dict[str, Text] = {
 }
 
 SIDES: dict[str, Text] = {"exchange": "Exchange", "nextcloud": "Nextcloud"}
-
-# What a run's log says; a code that is missing here is shown as it is.
-LINES: dict[str, Text] = {
-    "adopted": _("Matched: it was on both sides already"),
-    "another-uid": _("Replaced by another item under the same address"),
-    "changed-meanwhile": _("Changed meanwhile; decided anew"),
-    "conflict": _("Changed on both sides; the loser is kept in history"),
-    "created": _("Created"),
-    "created-and-deleted": _("Deleted by a person right after it was created"),
-    "deleted": _("Deleted"),
-    "distrusted": _("This side is another store than before: everything is compared anew, nothing is deleted"),
-    "edited-before-deletion": _("Edited before the deletion arrived: the edit wins"),
-    "failed": _("Failed"),
-    "folder-back": _("The folder is back"),
-    "folder-missing": _("The folder is missing"),
-    "held": _("Held for a decision"),
-    "late-copy-removed": _("A late copy of ours was removed"),
-    "made-again": _("Created again as history had it"),
-    "moved": _("Moved to another folder"),
-    "not-put-back": _("An earlier version could not be put back"),
-    "nothing-paired": _("No folder could be paired"),
-    "put-back": _("Given back an earlier version from history"),
-    "relinked": _("Found again under another address"),
-    "restored": _("Restored from the bin"),
-    "token-lost": _("The server forgot the last state: everything is listed anew"),
-    "updated": _("Updated"),
-}

@@ -232,7 +232,12 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("MAILBOX_DOMAINS", domains, "",
              "Mail domains of the mailboxes, separated by commas: people with an address elsewhere always wait for an "
              "approval. Empty: all domains.", "example.org,example.com"),
+    Variable("PREVIEW_FIRST", flag, "no",
+             "Say yes to have the first sync of every new person wait until an admin has seen what it would do and "
+             "approved it: python manage.py preview USER", "no"),
     Variable("SYNC_INTERVAL", number(1, 86_400), "300", "Seconds between two looks at a person's items.", "300"),
+    Variable("FULL_COMPARISON_HOURS", number(1, 720), "6",
+             "Hours between two comparisons of all items of a person, which find what a server did not tell.", "6"),
     Variable("REFRESH_INTERVAL", number(5, 86_400), "600",
              "Seconds between two readings of Nextcloud's list of people.", "600"),
     Variable("WINDOW_DAYS_BACK", number(0, 36_500), "30",

@@ -205,7 +205,12 @@ class Refused(SideError):
 
 
 class Unreadable(SideError):
-    """The stored object is broken: it can't be read as an item. The text says what is wrong with it."""
+    """The stored object is broken: it can't be read as an item. The text says what is wrong with it.
+
+    ``revision`` is the object's, where it is known: as long as it stays, another read finds the same.
+    """
+
+    revision: str = ""
 
 
 class Unreachable(SideError):
@@ -284,6 +289,9 @@ class Side(Protocol):
         An own id given as the part before its "." (the link) finds all of that link's nonces.
         """
 
+    def binned(self) -> list[Found]:
+        """Every object of this kind that lies in the bin."""
+
     def create(self, creations: Sequence[Creation]) -> list[WriteResult]:
         """Write new objects: ``AlreadyThere`` when UID or href is taken, ``Refused`` when the item can't be held."""
 
@@ -301,6 +309,9 @@ class Side(Protocol):
 
     def project(self, item: Item) -> Item:
         """What this side would hold of ``item`` if it were created here. Pure; never raises for a valid item."""
+
+    def check(self, item: Item, uid: str) -> None:
+        """Raises ``Refused`` where it is known without asking the server that it would not take this item. Pure."""
 
     def pack(self, source: Any) -> bytes:
         """The native object as bytes for history."""

@@ -18,6 +18,7 @@ from django.utils.translation import ngettext
 from adminui import words
 from adminui.health import Tone
 from syncapp.models import Enrollment, Problem, Run, RunLine
+from syncapp.words import sentence
 
 register = template.Library()
 
@@ -186,6 +187,6 @@ def hold_words(reason: str) -> words.Text:
 
 
 @register.filter
-def line_words(line: RunLine) -> words.Text:
-    """What a line of a run's log says; a code without words is shown as it is."""
-    return words.LINES.get(line.code, line.code)
+def line_words(line: RunLine) -> str:
+    """What a line of a run's log says."""
+    return sentence(line)

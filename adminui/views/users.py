@@ -50,7 +50,12 @@ def approve(request: HttpRequest, pk: int) -> HttpResponse:
     if form.is_valid() and actions.approve(
         pk, form.cleaned_data["mailbox"], timezone.now(), actor_id=int(request.user.pk or 0)
     ):
-        messages.success(request, _("Approved. The first sync starts within a minute."))
+        messages.success(
+            request,
+            _("Approved. The first sync waits until its preview was approved, too.")
+            if enrollment.preview_first
+            else _("Approved. The first sync starts within a minute."),
+        )
     else:
         messages.error(
             request,

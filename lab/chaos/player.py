@@ -467,17 +467,20 @@ def _words_of(stored: Stored | None) -> str:
 
 
 @contextmanager
-def playing(kind: Kind, seed: int = 0) -> Iterator[Player]:
-    """A player in an empty database.
-
-    Keys and nonces of links come from a generator that starts anew, so that a history can be played again.
-    """
+def repeatable(seed: int = 0) -> Iterator[None]:
+    """Keys and nonces of links come from a generator that starts anew, so that a history can be played again."""
     generator = random.Random(seed)
     with (
         mock.patch("syncapp.models.link.os", SimpleNamespace(urandom=generator.randbytes)),
-        override_settings(),
         mock.patch("uuid.uuid4", side_effect=lambda: UUID(int=generator.getrandbits(128))),
     ):
+        yield
+
+
+@contextmanager
+def playing(kind: Kind, seed: int = 0) -> Iterator[Player]:
+    """A player in an empty database; what it sets is set back."""
+    with repeatable(seed), override_settings():
         player = Player(kind)
         with watching(player.meet_commit):
             yield player

@@ -61,7 +61,8 @@ class Server:
     """What both servers have in common.
 
     ``page`` bounds one answer of ``changes``. ``generation`` is part of every token: raising it loses all tokens.
-    ``epoch`` is the identity of the store. ``refused`` are titles and names that the server will not take.
+    ``epoch`` is the identity of the store. ``refused`` are titles and names that the server will not take;
+    ``impossible`` are those of which the side knows that without asking.
     ``silent`` makes answers to writes name no revision. ``kept_silent`` once something happened that no token tells of.
     ``late`` are requests still on their way. ``lies`` are what the next answers of ``changes`` get wrong.
     """
@@ -75,6 +76,7 @@ class Server:
         self.generation = 1
         self.epoch = f"{self.name}-store-1"
         self.refused: set[str] = set()
+        self.impossible: set[str] = set()
         self.silent = False
         self.kept_silent = False
         self.late: list[Callable[[], object]] = []

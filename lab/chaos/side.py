@@ -102,7 +102,7 @@ class MemorySide:
                     continue
                 stored = self.server.state.objects.get(id)
                 if stored is not None and stored.item.kind is self.kind:
-                    found[id] = Unreadable("the object is broken") if stored.broken else _object(stored)
+                    found[id] = _broken(stored) if stored.broken else _object(stored)
             return found
 
     def find(self, own_ids: Collection[str], uids: Collection[str]) -> list[Found]:
@@ -110,10 +110,12 @@ class MemorySide:
         if not own_ids and not uids:
             return []
         with self._call("find", *own_ids, *uids):
-            return [
-                Found(each.id, each.folder, each.revision, each.uid, each.own_id, each.in_bin)
-                for each in self.server.find(self.kind, own_ids, uids)
-            ]
+            return [_found(each) for each in self.server.find(self.kind, own_ids, uids)]
+
+    def binned(self) -> list[Found]:
+        """See ``Side.binned``."""
+        with self._call("binned"):
+            return [_found(each) for each in self.server.binned(self.kind)]
 
     # Writing ---------------------------------------------------------------------------------------------------------
 
@@ -145,7 +147,7 @@ class MemorySide:
             return self._answer(self.server.carry(stored, folder, self.server.fresh_name()))
 
     def _create(self, creation: Creation, call: Call) -> Written:
-        self._check(creation.item)
+        self._ask(creation.item, creation.uid)
         item, steps = self._apart(self.server.held(self.project(creation.item)))
         new = Stored("", creation.folder, "", item, creation.uid, creation.own_id, extra=self._extra(creation.native))
         stored = self.server.insert(new)
@@ -155,7 +157,7 @@ class MemorySide:
         return replace(written, whole=stored.content) if proven else written
 
     def _update(self, update: Update, call: Call) -> Written:
-        self._check(update.item)
+        self._ask(update.item, update.object.uid)
         source: Stored = update.object.source
         stored = self._fresh(update.object.id, update.object.revision)
         changed = [path for path in update.changed if self.name is SideName.NEXTCLOUD or path[0] not in _READ_ONLY]
@@ -196,11 +198,6 @@ class MemorySide:
 
     def _answer(self, stored: Stored) -> Written:
         return Written(stored.id, "" if self.server.silent else stored.revision)
-
-    def _check(self, item: Item) -> None:
-        name = item.title if isinstance(item, Event) else item.display_name
-        if name in self.server.refused:
-            raise Refused("the server does not take this")
 
     def _alive(self, id: str) -> Stored:
         stored = self.server.get(id)
@@ -260,6 +257,16 @@ class MemorySide:
         """See ``Side.project``."""
         return self.server.project(item)
 
+    def check(self, item: Item, uid: str) -> None:
+        """See ``Side.check``."""
+        if _name(item) in self.server.impossible:
+            raise Refused("there can be no such thing on this server")
+
+    def _ask(self, item: Item, uid: str) -> None:
+        self.check(item, uid)
+        if _name(item) in self.server.refused:
+            raise Refused("the server does not take this")
+
     def pack(self, source: Any) -> bytes:
         """See ``Side.pack``."""
         assert isinstance(source, Stored)
@@ -271,6 +278,20 @@ class MemorySide:
 
     def close(self) -> None:
         """See ``Side.close``."""
+
+
+def _broken(stored: Stored) -> Unreadable:
+    problem = Unreadable("the object is broken")
+    problem.revision = stored.revision
+    return problem
+
+
+def _found(stored: Stored) -> Found:
+    return Found(stored.id, stored.folder, stored.revision, stored.uid, stored.own_id, stored.in_bin)
+
+
+def _name(item: Item) -> str:
+    return item.title if isinstance(item, Event) else item.display_name
 
 
 def _object(stored: Stored) -> Object:

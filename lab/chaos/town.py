@@ -207,7 +207,7 @@ class Town:
         while not (ran[-1].writes == () and len(ran) > 1) and len(ran) <= MOST_RUNS:
             ran.append(self._quietly())
         assert not ran[-1].writes, f"still writing after {len(ran)} runs: {[each.writes for each in ran]}"
-        dirty = list(Link.objects.filter(dirty__gt=0).values_list("pk", "has_problem"))
+        dirty = list(Link.objects.filter(enrollment=self.enrollment, dirty__gt=0).values_list("pk", "has_problem"))
         assert not dirty, f"dirty links are left: {dirty}"
 
     def _quietly(self, *, full: bool = False) -> Ran:

@@ -36,7 +36,7 @@ def not_written(work: Work, name: SideName, case: Case, result: SideError) -> No
         item = next(iter(case.objects.values())).item
         code = "refused" if isinstance(result, Refused) else "not-possible"
         work.journal.fail(case.link, code, str(result), label=title_of(item), side=name)
-        case.link.not_before = work.retry_at(case.link.attempts + 4)
+        work.failed(case.link)
     elif isinstance(result, DECIDE_AGAIN):
         case.intent = None
         work.journal.note("changed-meanwhile", case.link, name)

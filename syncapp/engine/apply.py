@@ -61,11 +61,12 @@ def put_off(work: Work, cases: Sequence[Case]) -> None:
 
 @dataclass
 class Updating:
-    """A case whose object on one side is to be changed."""
+    """A case whose object on one side is to be changed. ``why`` is why the winner of a conflict wins (``Ruling``)."""
 
     case: Case
     decision: Decision
     write: Write
+    why: str
 
 
 @dataclass
@@ -165,10 +166,10 @@ def _begin_update(name: SideName, job: Updating) -> None:
 
 
 def _former(name: SideName, job: Updating) -> Former:
-    conflicts = job.decision.conflicts & job.write.changed
-    winner = job.decision.winner if conflicts else None
+    lost = job.decision.lost_on(name)
+    winner = name.other if lost else None
     reason = History.Reason.OVERWRITTEN
-    return Former(job.case.key, name, job.case.objects[name], reason, job.write.changed, conflicts, winner)
+    return Former(job.case.key, name, job.case.objects[name], reason, job.write.changed, lost, winner)
 
 
 def _sent(work: Work, name: SideName, job: Creating) -> Row:
@@ -316,9 +317,16 @@ def _updated(work: Work, name: SideName, job: Updating, result: Written) -> None
     in_steps = any(each[0] in work.side(name).steps for each in write.changed)
     _answered(case, name, result, open_paths, frozenset(write.target) if in_steps else None)
     work.journal.note("updated", case.link, name, write.changed, count="updated")
-    if job.decision.conflicts:
-        work.journal.note("conflict", case.link, name, job.decision.conflicts, note=f"{job.decision.winner} won")
+    _tell_conflicts(work, name, job)
     _unwritten(work, name, case, result)
+
+
+def _tell_conflicts(work: Work, name: SideName, job: Updating) -> None:
+    """Say what won over what stood on this side, and why."""
+    if lost := job.decision.lost_on(name):
+        why = job.why if name.other is job.decision.winner else "filled"
+        code = "differed" if job.decision.first_contact else "conflict"
+        work.journal.note(code, job.case.link, name, lost, note=f"{name.other} {why} {work.kind}")
 
 
 def _open(case: Case, name: SideName, write: Write) -> frozenset[bytes]:
@@ -346,7 +354,7 @@ def _created(work: Work, name: SideName, job: Creating, result: Written) -> None
     if result.whole is not None and complete(result):
         # The answer says what a read would say: the base is what was sent, and there is nothing to read back.
         case.intent, there.whole, link.prefer = None, work.content_digest(result.whole), ""
-    work.journal.note("created", link, name, count="created")
+    work.journal.note("created", link, name, note=case.again, count="created")
     _unwritten(work, name, case, result)
 
 
@@ -372,4 +380,4 @@ def _unwritten(work: Work, name: SideName, case: Case, result: Written) -> None:
         item = next(iter(case.objects.values())).item
         if isinstance(result.problem, OF_ONE_ITEM):
             work.journal.fail(case.link, "unwritten", str(result.problem), label=title_of(item), side=name)
-        case.link.not_before = work.retry_at(case.link.attempts + 1)
+        work.failed(case.link, minutes=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from syncapp.engine import intents
 from syncapp.engine.work import Work
@@ -13,11 +13,19 @@ from syncapp.models.link import LinkSide
 from syncapp.side import Object, SideName
 
 
+class Ruling(NamedTuple):
+    """Who wins a conflict, and why: a code that syncapp/words.py puts into words."""
+
+    winner: SideName
+    why: str
+
+
 @dataclass
 class Case:
     """A link, the dirt counter that was read with it (rule 20), and its living objects by side.
 
-    ``asked``: an admin wants what is about to be written.
+    ``asked``: an admin wants what is about to be written. ``again`` is a code for why an object that had been there is
+    put back (syncapp/words.py).
     """
 
     work: Work
@@ -25,6 +33,7 @@ class Case:
     objects: dict[SideName, Object] = field(default_factory=dict)
     asked: bool = False
     dirty: int = field(init=False)
+    again: str = ""
     _hashed: dict[SideName, tuple[Object, dict[bytes, bytes]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -97,19 +106,22 @@ class Case:
         return SideName.EXCHANGE if to_nextcloud else SideName.NEXTCLOUD
 
     @property
-    def winner(self) -> SideName:
-        """The side that wins a conflict: the source of a write whose answer was lost (rule 17), else by the rule."""
-        if self.link.prefer:
-            return SideName(self.link.prefer)
+    def ruling(self) -> Ruling:
+        """Who wins a conflict: the source of a write whose answer was lost (rule 17), else by the pairing's rule."""
         pairing = self.pairing
+        if self.source is not None:
+            return Ruling(self.source, "one-way")
+        if self.link.prefer:
+            return Ruling(SideName(self.link.prefer), "older")
         if pairing is None or pairing.conflict_rule == Pairing.ConflictRule.EXCHANGE:
-            return SideName.EXCHANGE
+            return Ruling(SideName.EXCHANGE, "rule")
         if pairing.conflict_rule == Pairing.ConflictRule.NEXTCLOUD:
-            return SideName.NEXTCLOUD
+            return Ruling(SideName.NEXTCLOUD, "rule")
         exchange, nextcloud = (self.objects[name].modified for name in SideName)
-        later = exchange is not None and nextcloud is not None and nextcloud > exchange
-        return SideName.NEXTCLOUD if later else SideName.EXCHANGE
+        if exchange is None or nextcloud is None:
+            return Ruling(SideName.EXCHANGE, "undated")
+        return Ruling(SideName.NEXTCLOUD if nextcloud > exchange else SideName.EXCHANGE, "latest")
 
     def worked(self) -> None:
-        """Something came of the work on this item: the attempts begin anew."""
-        self.link.attempts, self.link.not_before = 0, None
+        """Something came of the work on this item."""
+        self.link.try_anew()

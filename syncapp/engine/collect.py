@@ -10,19 +10,23 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
-from django.db.models import F, Q
+from django.db.models import BinaryField, F, Q, QuerySet
+from django.db.models.functions import Substr
 
 from syncapp.engine import intents
 from syncapp.engine.look import unmoved
 from syncapp.engine.search import search
 from syncapp.engine.work import Work
+from syncapp.items import fields
 from syncapp.models import Link, Pairing, Problem, Tomb
-from syncapp.models.link import new_key, own_id
+from syncapp.models.link import had_revision, new_key, own_id
 from syncapp.models.pairing import digest
 from syncapp.models.rows import insert
-from syncapp.side import Change, Changes, Gone, Look, Object, Side, SideName, TokenLost
+from syncapp.side import Change, Changes, Gone, Look, Object, Side, SideName, TokenLost, Unreadable
+
+T = TypeVar("T")
 
 STAYS_AWAY = timedelta(hours=24)
 """How long a folder may be missing before what was in it is held as deleted."""
@@ -43,8 +47,6 @@ def collect(work: Work, *, full: bool = False) -> None:
         seen = work.looked.take(work.kind, side, [each.folder(name) for each in work.pairings.values()])
         _check_epoch(work, name, seen.epoch)
         _collect_side(work, side, seen.looks, full)
-    if full:
-        _mark_series(work)
     if not work.broken:
         work.complete = work.passes
 
@@ -56,13 +58,6 @@ def anything_gone(work: Work) -> bool:
 
 
 # Epochs --------------------------------------------------------------------------------------------------------------
-
-
-def _mark_series(work: Work) -> None:
-    """An edited occurrence may leave the revision of its series as it was."""
-    there = {f"{name}_pairing__in": work.active for name in SideName}
-    with work.commit():
-        work.links().filter(recurring=True, **there).update(dirty=F("dirty") + 1)
 
 
 def _check_epoch(work: Work, name: SideName, epoch: str) -> None:
@@ -87,7 +82,7 @@ def distrust(work: Work, pairing: Pairing, name: SideName) -> None:
     values: dict[str, Any] = {f"{each}_{what}": None for each in SideName for what in ("base", "whole")}
     values |= {f"{name}_revision": "", f"{name}_earlier": b"", "prefer": name.other}
     links = work.links().filter(**{f"{name}_pairing": pairing})
-    links.update(dirty=F("dirty") + 1, attempts=0, not_before=None, **values)
+    links.update(dirty=F("dirty") + 1, **Link.ANEW, **values)
     links.filter(**{f"{name}_missing__isnull": False}).update(**{f"{name}_lost": True})
     pairing.put(name, token="", look="", distrusted=True)
     pairing.put(first_contact=True)
@@ -142,7 +137,7 @@ def _note_vanished(work: Work, pairing: Pairing, name: SideName) -> None:
         work.vanished[pairing.pk] = name
         gone = work.links().filter(**{f"{name}_pairing": pairing, f"{name}_missing": None})
         noted = {f"{name}_missing": work.passes, f"{name}_lost": pairing.distrusted(name)}
-        gone.update(dirty=F("dirty") + 1, attempts=0, not_before=None, **noted)
+        gone.update(dirty=F("dirty") + 1, **Link.ANEW, **noted)
 
 
 def _note_back(work: Work, pairing: Pairing, name: SideName) -> None:
@@ -152,11 +147,22 @@ def _note_back(work: Work, pairing: Pairing, name: SideName) -> None:
         Problem.objects.clear(_missing_key(pairing, name))
         work.journal.note("folder-back", side=name)
         still = work.links().filter(**{f"{name}_pairing": pairing, f"{name}_missing__isnull": False})
-        still.update(dirty=F("dirty") + 1, attempts=0, not_before=None)
+        still.update(dirty=F("dirty") + 1, **Link.ANEW)
 
 
 def _missing_key(pairing: Pairing, name: SideName) -> str:
     return f"pairing:{pairing.pk}:{name}:missing"
+
+
+class _Known(NamedTuple):
+    """What a link says of its object on the side that is collected."""
+
+    pk: int
+    dirty: int
+    has_problem: bool
+    revision: str
+    earlier: bytes
+    missing: int | None
 
 
 @dataclass
@@ -164,7 +170,8 @@ class _Folder:
     """The collect of one folder. ``away``: it was not there at the last one, and what it held was noted as missing.
 
     ``told`` are the ids of which a good token told something. ``listed`` are those of a full listing, None while
-    changes are being told.
+    changes are being told. ``compared`` is the token before a listing that is made although nothing is wrong with it:
+    what that listing finds beyond what was told since the token is what the server had not told.
     """
 
     work: Work
@@ -176,6 +183,8 @@ class _Folder:
     told: set[str] = field(default_factory=set)
     lost_token: bool = False
     restored: bool = False
+    compared: str = ""
+    untold: set[str] = field(default_factory=set)
 
     @property
     def name(self) -> SideName:
@@ -191,6 +200,8 @@ class _Folder:
         if token:
             token = self._pages(token, look)
         if self.listed is None and (self.full or not token):
+            # What was noted as gone with a folder that is back is no news that a server kept to itself.
+            self.compared = "" if self.away else token
             self.listed = set()
             listed = self._pages("", look)
             token = token or listed
@@ -255,9 +266,41 @@ class _Folder:
             self._note_absent([id for id in absent if id not in deleted], lost=True)
             if self.pairing.new_epoch and self.pairing.distrusted(self.name):
                 self._let_go(absent)
+            if self.full:
+                self._renew_bases(known)
+                if self.name is SideName.NEXTCLOUD:
+                    self._mark_series(known)
             self.pairing.put(self.name, token=token, look=look, distrusted=False)
             if self.pairing.first_listed_at is None and self.pairing.listed:
                 self.pairing.put(first_listed_at=self.work.journal.at)
+        if self.untold:
+            self._hear_again()
+
+    def _renew_bases(self, known: QuerySet[Link]) -> None:
+        """After an upgrade of a normal form: have everything read once, so that its base is one of today."""
+        form = Substr(f"{self.name}_base", 1, 1, output_field=BinaryField())
+        current = bytes([fields.NORMAL_FORM_VERSION])
+        outdated = known.filter(dirty=0, ignored=False, **{f"{self.name}_base__isnull": False})
+        old = list(outdated.annotate(form=form).exclude(form=current).values_list("pk", flat=True))
+        for chunk in _chunks(old):
+            Link.objects.filter(pk__in=chunk).update(dirty=1)
+
+    def _mark_series(self, known: QuerySet[Link]) -> None:
+        """An edited occurrence may leave the revision of its series as it was. Called once both sides are listed."""
+        unheard = self.name if self.compared else ""
+        known.filter(recurring=True, ignored=False, dirty=0).update(dirty=1, untold=unheard)
+
+    def _hear_again(self) -> None:
+        """What happened while the listing was made is told by now: that was not missed."""
+        told: set[str] = set()
+        token, more = self.compared, True
+        while more:
+            page = self.side.changes(self.pairing.folder(self.name), token)
+            told.update((each.id for each in page.changed), page.gone)
+            token, more = page.token, page.more
+        digests = [digest(id) for id in self.untold & told]
+        with self.work.commit():
+            self.work.links().filter(**{f"{self.name}_digest__in": digests}).update(untold="")
 
     def _in_bin(self, ids: Collection[str]) -> set[str]:
         """Which of these objects a person has deleted, as the bin shows: only a listing says that they are gone.
@@ -265,7 +308,9 @@ class _Folder:
         What a restored server does not know any more is in no bin; nor is what was deleted for good, which comes back
         therefore (rule 6).
         """
-        links = [link for link in self._known(list(ids)).values() if link.half is None]
+        digests = [digest(id) for id in ids]
+        known = self.work.links().filter(**{f"{self.name}_digest__in": digests}) if digests else ()
+        links = [link for link in known if link.half is None]
         found = search(self.work, self.name, [(link, link.side(self.name).uid, True) for link in links])
         return {link.side(self.name).id for link in links if found[link.pk].binned}
 
@@ -282,7 +327,7 @@ class _Folder:
                 elif found is None or isinstance(found, Object):
                     absent.append(id)
                 else:
-                    alive.append(Change(id, ""))
+                    alive.append(Change(id, found.revision if isinstance(found, Unreadable) else ""))
         return alive, absent
 
     # Marking, inside a transaction -----------------------------------------------------------------------------------
@@ -291,23 +336,44 @@ class _Folder:
         by_id = {each.id: each.revision for each in changes}
         for chunk in _chunks(list(by_id)):
             known = self._known(chunk)
-            stale = [link.pk for id, link in known.items() if self._moved_on(link, by_id[id])]
+            broken = self._known_as_broken(known.values())
+            stale = {
+                id: link
+                for id, link in known.items()
+                if self._moved_on(id, link, by_id[id]) and broken.get(link.pk) != by_id[id]
+            }
             if stale:
-                moved_on = Link.objects.filter(pk__in=stale)
+                self._note_untold(stale)
+                moved_on = Link.objects.filter(pk__in=[link.pk for link in stale.values()])
                 # Should another item stand there, the one before was deleted only if a token told of it (rule 6).
                 told = {f"{self.name}_lost": False} if self.listed is None else {}
                 if not told:
                     moved_on.filter(dirty=0).update(**{f"{self.name}_lost": True})
-                moved_on.update(dirty=F("dirty") + 1, attempts=0, not_before=None, content=None, **told)
+                moved_on.update(dirty=F("dirty") + 1, content=None, **Link.ANEW, **told)
                 # Whoever edits an item that the window left out wants it on the other side, too.
                 moved_on.exclude(**{f"{self.name}_revision": ""}).update(initial=False)
             self._add([id for id in chunk if id not in known])
 
-    def _moved_on(self, link: Link, revision: str) -> bool:
-        side = link.side(self.name)
-        if not self._was_told(side.id) and revision and revision != side.revision and side.had_revision(revision):
+    def _note_untold(self, links: Mapping[str, _Known]) -> None:
+        """Links that were taken to be in step; in a comparison, it was not told of these that they are not."""
+        unheard = {id: link.pk for id, link in links.items() if not link.dirty} if self.compared else {}
+        self.untold.update(unheard)
+        if unheard:
+            Link.objects.filter(pk__in=unheard.values()).update(untold=self.name)
+
+    def _known_as_broken(self, links: Iterable[_Known]) -> dict[int, str]:
+        """By link: the revision of its object here that could not be read. It is no news that it is still there."""
+        troubled = [link.pk for link in links if link.has_problem and link.missing is None]
+        if not troubled:
+            return {}
+        found = Problem.objects.filter(link__in=troubled, side=self.name).exclude(revision="")
+        return dict(found.values_list("link", "revision"))
+
+    def _moved_on(self, id: str, link: _Known, revision: str) -> bool:
+        earlier = bool(revision) and revision != link.revision and had_revision(bytes(link.earlier), revision)
+        if earlier and not self._was_told(id):
             self.restored = True
-        return side.missing is not None or not revision or revision != side.revision
+        return link.missing is not None or not revision or revision != link.revision
 
     def _was_told(self, id: str) -> bool:
         """Whether a token that holds told of this object: what only a listing shows may have come from a backup."""
@@ -329,12 +395,15 @@ class _Folder:
                     "dirty": 1,
                     "initial": first,
                     "returned": key in buried,
+                    "untold": name if self.compared else "",
                     f"{name}_id_text": id,
                     f"{name}_digest": key,
                     f"{name}_pairing_id": self.pairing.pk,
                 }
             )
         insert(Link, rows)
+        if self.compared:
+            self.untold.update(ids)
 
     def _buried(self, ids: Sequence[str]) -> set[bytes | None]:
         column = f"{self.name}_digest"
@@ -345,9 +414,10 @@ class _Folder:
     def _note_absent(self, ids: Sequence[str], *, lost: bool) -> None:
         for chunk in _chunks(ids):
             known = self._known(chunk)
+            self._note_untold(known)
             gone = Link.objects.filter(pk__in=[each.pk for each in known.values()])
             gone.filter(**{f"{self.name}_missing": None}).update(**{f"{self.name}_missing": self.work.passes})
-            gone.update(dirty=F("dirty") + 1, attempts=0, not_before=None, **{f"{self.name}_lost": lost})
+            gone.update(dirty=F("dirty") + 1, **Link.ANEW, **{f"{self.name}_lost": lost})
             note_created_and_gone(self.work, self.name, [id for id in chunk if id not in known])
 
     def _let_go(self, ids: Sequence[str]) -> None:
@@ -361,12 +431,12 @@ class _Folder:
                 link.let_go(self.name)
             Link.objects.put(released)
 
-    def _known(self, ids: Sequence[str]) -> dict[str, Link]:
-        column = f"{self.name}_digest__in"
-        found = (
-            self.work.links().defer("exchange_base", "nextcloud_base").filter(**{column: [digest(id) for id in ids]})
-        )
-        return {link.side(self.name).id: link for link in found}
+    def _known(self, ids: Sequence[str]) -> dict[str, _Known]:
+        """By id: no more of each link than is asked for here, because a listing asks for all of them."""
+        name = self.name
+        columns = ("pk", "dirty", "has_problem", f"{name}_revision", f"{name}_earlier", f"{name}_missing")
+        found = self.work.links().filter(**{f"{name}_digest__in": [digest(id) for id in ids]})
+        return {id: _Known(*values) for id, *values in found.values_list(f"{name}_id_text", *columns)}
 
 
 def note_created_and_gone(work: Work, name: SideName, ids: Collection[str]) -> None:
@@ -384,5 +454,5 @@ def note_created_and_gone(work: Work, name: SideName, ids: Collection[str]) -> N
             link.save(update_fields=["intent"])
 
 
-def _chunks(ids: Sequence[str]) -> Iterable[Sequence[str]]:
+def _chunks(ids: Sequence[T]) -> Iterable[Sequence[T]]:
     return (ids[at : at + _CHUNK] for at in range(0, len(ids), _CHUNK))

@@ -79,13 +79,21 @@ class Write:
 class Decision:
     """What to do: the bases that hold at once, a write for a side that needs one, and what was in conflict.
 
-    ``conflicts`` are the elements that both sides had changed to different things; ``winner`` kept its own.
+    ``conflicts`` are the elements that both sides had changed to different things, with the side whose value stands:
+    that is ``winner``, but where it had nothing and the other side had something at first contact. ``first_contact``
+    says that nothing was known to agree before.
     """
 
     bases: Mapping[SideName, Hashes]
     writes: Mapping[SideName, Write] = field(default_factory=dict)
-    conflicts: frozenset[Element] = frozenset()
+    conflicts: Mapping[Element, SideName] = field(default_factory=dict)
     winner: SideName | None = None
+    first_contact: bool = False
+
+    def lost_on(self, name: SideName) -> dict[Element, SideName]:
+        """The conflicts that the write to one side settles there, against what stood there."""
+        changed = self.writes[name].changed if name in self.writes else frozenset()
+        return {each: stands for each, stands in self.conflicts.items() if each in changed and stands is not name}
 
 
 def decide(
@@ -136,7 +144,8 @@ class _Merge:
             for name, view in views.items()
         }
         self.touched = self.changed[SideName.EXCHANGE] | self.changed[SideName.NEXTCLOUD]
-        self.conflicts: set[Element] = set()
+        self.conflicts: dict[Element, SideName] = {}
+        self.first_contact = not any(view.base for view in views.values())
 
     def _hashes(self, view: View) -> dict[Element, bytes]:
         return {each: self.prints.value(each, part.normal) for each, part in view.parts.items()}
@@ -157,8 +166,9 @@ class _Merge:
         return Decision(
             {name: self._base(name, pending) for name in SideName},
             writes,
-            frozenset(self.conflicts),
-            self.winner if self.conflicts else None,
+            self.conflicts,
+            self.winner,
+            self.first_contact,
         )
 
     # Who wins --------------------------------------------------------------------------------------------------------
@@ -169,16 +179,16 @@ class _Merge:
         for unit in self._units():
             by_side = {name: [each for each in unit if each in self.changed[name]] for name in SideName}
             if all(by_side.values()):
-                self.conflicts.update(unit)
-                stands = self._winner_of(unit)
-                outcome.update(dict.fromkeys(unit, stands))
+                stands = dict.fromkeys(unit, self._winner_of(unit))
+                self.conflicts.update(stands)
+                outcome.update(stands)
             else:
                 for name, changed in by_side.items():
                     outcome.update(dict.fromkeys(changed, name))
         return outcome
 
     def _winner_of(self, unit: Iterable[Element]) -> SideName:
-        if self.source is None and not any(view.base for view in self.views.values()):
+        if self.source is None and self.first_contact:
             # Without a base an empty value never wins over a filled one.
             filled = {name: sum(each in view.parts for each in unit) for name, view in self.views.items()}
             if filled[self.winner] < filled[self.winner.other]:

@@ -43,7 +43,8 @@ def delete(work: Work, name: SideName, cases: Sequence[Case]) -> None:
         count_written(work, name, Hold.Deed.DELETE, gone)
         bury(work, [case.link for case in gone])
         for case in gone:
-            work.journal.note("deleted", case.link, name, count="deleted")
+            note = "returned" if case.link.returned else ""
+            work.journal.note("deleted", case.link, name, note=note, count="deleted")
     if (error := of_more(results)) is not None:
         raise error
 

@@ -7,10 +7,11 @@ the answer. It holds hashes, never content.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from syncapp.engine.decide import Delta
+from syncapp.items import fields
 from syncapp.side import SideName
 
 
@@ -37,12 +38,21 @@ class Create:
 
 @dataclass(frozen=True)
 class Change:
-    """An object on ``side`` was to be changed: see ``decide.Write`` for the three deltas."""
+    """An object on ``side`` was to be changed: see ``decide.Write`` for the three deltas.
+
+    ``form`` is the version of the normal forms that their hashes were made of.
+    """
 
     side: SideName
     target: Delta
     source: Delta
     before: Delta
+    form: int = field(default_factory=lambda: fields.NORMAL_FORM_VERSION)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether its hashes can be compared with those of today."""
+        return self.form == fields.NORMAL_FORM_VERSION
 
 
 @dataclass(frozen=True)
@@ -96,6 +106,7 @@ def pack(intent: Intent) -> dict[str, Any]:
                 "target": _packed(intent.target),
                 "source": _packed(intent.source),
                 "before": _packed(intent.before),
+                "form": intent.form,
             }
         case Delete():
             return {"do": "delete", "side": intent.side.value, "whole": intent.whole.hex()}
@@ -119,7 +130,7 @@ def unpack(stored: Mapping[str, Any]) -> Intent:
             return Create(side, bytes.fromhex(stored["nonce"]), stored["uid"], stored["gone"])
         case "change":
             target, source, before = (_unpacked(stored[name]) for name in ("target", "source", "before"))
-            return Change(side, target, source, before)
+            return Change(side, target, source, before, stored.get("form", 1))
         case "delete":
             return Delete(side, bytes.fromhex(stored["whole"]))
         case "move":

@@ -16,7 +16,7 @@ from syncapp.models import Link, Problem, Run, RunLine
 from syncapp.models.rows import Row, insert
 from syncapp.side import SideName
 
-COUNTS = ("created", "updated", "deleted", "adopted", "held", "failed")
+_REPAIRS = frozenset({"created", "updated", "deleted", "adopted", "held"})
 
 
 @dataclass
@@ -56,7 +56,10 @@ class Journal:
         note: str = "",
         count: str = "",
     ) -> None:
-        """Add a line; ``count`` names the number of the run that it adds to. Codes and names of fields, no content."""
+        """Add a line; ``count`` names the number of the run that it adds to. Codes and names of fields, no content.
+
+        What is done to an item of which a full comparison found what its server had not told is a repair.
+        """
         fields = " ".join(sorted({each[0] for each in elements}))
         self._lines.append(
             {
@@ -71,6 +74,9 @@ class Journal:
         )
         if count:
             self._new[count] += 1
+        if count in _REPAIRS and link is not None and link.untold:
+            unheard, link.untold = SideName(link.untold), ""
+            self.note("repaired", link, unheard, count="repaired")
 
     def flush(self) -> None:
         """Write what was noted; called at the end of a transaction."""
@@ -82,8 +88,18 @@ class Journal:
         """Say how many items wait."""
         Run.objects.filter(pk=self.run.pk).update(pending=number)
 
-    def fail(self, link: Link, code: str, text: str, *, label: str, side: SideName, remedy: str = "") -> None:
-        """An item does not sync, and why."""
+    def fail(
+        self,
+        link: Link,
+        code: str,
+        text: str,
+        *,
+        label: str,
+        side: SideName | None = None,
+        revision: str = "",
+        remedy: str = "",
+    ) -> None:
+        """An item does not sync, and why. ``revision`` is that of an object that can't be read."""
         Problem.objects.report(
             f"item:{bytes(link.key).hex()}",
             level=Problem.Level.ITEM,
@@ -93,6 +109,8 @@ class Journal:
             actor=Problem.Actor.USER,
             enrollment=link.enrollment_id,
             link_id=link.pk,
+            side=side,
+            revision=revision,
             label=label,
         )
         link.has_problem = True

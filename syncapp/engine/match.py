@@ -15,6 +15,7 @@ from django.db.models import F, Q, QuerySet
 
 from syncapp.engine.collect import note_created_and_gone
 from syncapp.engine.late import remove_late_copies, was_sent
+from syncapp.engine.read import revision_of
 from syncapp.engine.search import is_name_only
 from syncapp.engine.work import BATCH, Work
 from syncapp.items import Event, Item
@@ -94,9 +95,11 @@ def _survey(work: Work, name: SideName, batch: Sequence[Link], ahead: _Ahead) ->
             note_created_and_gone(work, name, [link.side(name).id for link in gone])
             Link.objects.filter(pk__in=[link.pk for link in gone]).delete()
             for link, problem in broken:
-                link.attempts += 1
-                link.not_before = work.retry_at(link.attempts + 4)
-                work.journal.fail(link, "unreadable", str(problem), label=link.side(name).id, side=name)
+                work.failed(link)
+                revision = revision_of(problem)
+                work.journal.fail(
+                    link, "unreadable", str(problem), label=link.side(name).id, side=name, revision=revision
+                )
             Link.objects.put([link for link, _ in broken])
     known = [link for link in batch if link.pk in objects]
     ended = _recognise(work, name, known, objects)
@@ -272,7 +275,8 @@ def relink(work: Work, link: Link, new: Link, name: SideName, nonce: bytes | Non
         Sent.objects.filter(key=link.key, nonce=nonce).update(linked=True)
     if link.intent is not None and link.intent["do"] in ("create", "move") and link.intent["side"] == name.value:
         link.intent = None
-    link.attempts, link.not_before = 0, None
+    link.try_anew()
+    link.untold = link.untold or new.untold
     Link.objects.put([link])
     link.mark()
     work.journal.note("relinked", link, name)
@@ -384,7 +388,9 @@ def _join(work: Work, pairs: Sequence[tuple[int, int]]) -> None:
         for exchange, nextcloud in pairs:
             link, other = links[exchange], links[nextcloud]
             link.side(SideName.NEXTCLOUD).take_from(other.side(SideName.NEXTCLOUD))
-            link.content, link.initial, link.fresh_uid, link.attempts, link.not_before = None, False, False, 0, None
+            link.content, link.initial, link.fresh_uid = None, False, False
+            link.untold = link.untold or other.untold
+            link.try_anew()
             same = link.side(SideName.EXCHANGE).pairing_id == link.side(SideName.NEXTCLOUD).pairing_id
             link.pairing_id = link.side(SideName.EXCHANGE).pairing_id if same else None
             joined.append(link)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from syncapp.engine import apply
+from syncapp.engine.answers import not_written
 from syncapp.engine.apply import Creating, Updating, Writes
 from syncapp.engine.case import Case
 from syncapp.engine.decide import Decision, View, decide, first_copy
@@ -17,8 +18,8 @@ from syncapp.engine.guard import Guard, Judgement
 from syncapp.engine.keeping import bury
 from syncapp.engine.match import relink
 from syncapp.engine.overrule import overrule, stand_over
-from syncapp.engine.read import begin, next_batch, read
-from syncapp.engine.relocate import move, restore
+from syncapp.engine.read import begin, give_back, next_batch, read
+from syncapp.engine.relocate import Target, move, restore
 from syncapp.engine.resolve import attach, resolve
 from syncapp.engine.search import Hits, search
 from syncapp.engine.work import Work
@@ -27,7 +28,7 @@ from syncapp.items.window import in_window
 from syncapp.models import Link, Pairing, Sent
 from syncapp.models.link import new_nonce, own_id
 from syncapp.models.pairing import digest
-from syncapp.side import Creation, Object, SideName
+from syncapp.side import Creation, Object, Refused, SideName, Throttled
 
 
 def process(work: Work) -> bool:
@@ -35,14 +36,21 @@ def process(work: Work) -> bool:
     guard = Guard(work)
     worked = True
     while worked:
-        worked, last = False, 0
-        while batch := next_batch(work, last):
-            if work.out_of_time():
-                return False
-            last, worked = batch[-1].pk, True
-            begin(work, batch)
-            guard.begin(batch)
-            _Batch(work, guard).run(batch)
+        worked = False
+        # Who may kill us comes last: everybody else has been served then.
+        for suspects in (False, True):
+            last = 0
+            while batch := next_batch(work, last, suspects=suspects):
+                if work.out_of_time():
+                    return False
+                last, worked = batch[-1].pk, True
+                begin(work, batch)
+                guard.begin(batch)
+                try:
+                    _Batch(work, guard).run(batch)
+                except Throttled:
+                    give_back(work, batch)
+                    raise
     return True
 
 
@@ -57,7 +65,7 @@ class _Batch:
     ended: list[Case] = field(default_factory=list)
     merges: list[tuple[Case, Decision]] = field(default_factory=list)
     updates: dict[SideName, list[Updating]] = field(default_factory=lambda: defaultdict(list))
-    moves: list[tuple[SideName, Case, int]] = field(default_factory=list)
+    moves: list[tuple[Case, Target]] = field(default_factory=list)
     creates: dict[SideName, list[Case]] = field(default_factory=lambda: defaultdict(list))
     absent: dict[SideName, list[Case]] = field(default_factory=lambda: defaultdict(list))
     deletes: dict[SideName, list[Case]] = field(default_factory=lambda: defaultdict(list))
@@ -77,8 +85,8 @@ class _Batch:
         apply.write(work, [self._writes(name, creates[name]) for name in SideName])
         for name in SideName:
             delete(work, name, self._standing(self.deletes[name]))
-        for name, case, pairing_id in self.moves:
-            move(work, name, case, pairing_id)
+        for case, target in self.moves:
+            move(work, case, target)
 
     def _writes(self, name: SideName, creates: Sequence[Creating]) -> Writes:
         swallowed = self.work.swallowed
@@ -134,11 +142,10 @@ class _Batch:
     def _merge(self, case: Case) -> None:
         """Both sides hold it: the folder first, then the fields."""
         if (target := self._folder_target(case)) is not None:
-            name, pairing_id = target
-            if self.work.vanished.get(pairing_id) is name:
+            if self.work.vanished.get(target.pairing_id) is target.name:
                 self.waiting.append(case)
             else:
-                self.moves.append((name, case, pairing_id))
+                self.moves.append((case, target))
             return
         decision = self._decide(case)
         if decision.writes:
@@ -150,7 +157,8 @@ class _Batch:
         views = {
             name: View(case.objects[name].item, case.base(name), self.work.side(name).project) for name in SideName
         }
-        return decide(views, self.work.prints(case.key), winner=case.winner, source=case.source)
+        winner, _why = case.ruling
+        return decide(views, self.work.prints(case.key), winner=winner, source=case.source)
 
     def _agree(self, case: Case, decision: Decision) -> None:
         """Nothing has to be written."""
@@ -178,7 +186,10 @@ class _Batch:
                 self.held.append(case)
             else:
                 case.asked = judgements[allowed] is Judgement.ASKED
-                self.updates[allowed].append(Updating(case, decision, decision.writes[allowed]))
+                self._update(allowed, case, decision)
+
+    def _update(self, name: SideName, case: Case, decision: Decision) -> None:
+        self.updates[name].append(Updating(case, decision, decision.writes[name], case.ruling.why))
 
     def _undo_overwrite(self, case: Case, name: SideName, decision: Decision) -> None:
         """A write to side ``name`` that an admin refused: what stands there is put back across."""
@@ -186,11 +197,11 @@ class _Batch:
         decision = self._decide(case)
         if name.other in decision.writes:
             case.asked = True
-            self.updates[name.other].append(Updating(case, decision, decision.writes[name.other]))
+            self._update(name.other, case, decision)
         else:
             self._agree(case, decision)
 
-    def _folder_target(self, case: Case) -> tuple[SideName, int] | None:
+    def _folder_target(self, case: Case) -> Target | None:
         """Which side's object has to move where, by the same rules as any field (rule 2)."""
         where = {name: case.side(name).pairing_id for name in SideName}
         exchange, nextcloud = where[SideName.EXCHANGE], where[SideName.NEXTCLOUD]
@@ -200,10 +211,11 @@ class _Batch:
             case.link.pairing_id = exchange
             return None
         moved = [name for name in SideName if where[name] != case.link.pairing_id]
-        winner = case.source or (moved[0] if len(moved) == 1 else case.winner)
+        one = case.source is None and len(moved) == 1
+        winner, why = (moved[0], "") if one else case.ruling
         pairing_id = where[winner]
         assert pairing_id is not None
-        return winner.other, pairing_id
+        return Target(winner.other, pairing_id, why if len(moved) == 2 else "")
 
     def _copy(self, case: Case, source: SideName) -> None:
         """One side has it and the other never had: it is new, unless something speaks against that."""
@@ -300,6 +312,7 @@ class _Batch:
         else:
             unchanged = self._as_agreed(case, there)
         if not unchanged:
+            case.again = "one-way" if case.source is there else "lost" if case.side(name).lost else "edited"
             self._judge_creation(case, name)
             return
         judgement = self.guard.deletion(case, there)
@@ -320,7 +333,7 @@ class _Batch:
         elif self._folder_vanished(case, name):
             self.held.append(case)
         else:
-            case.asked, case.side(name).lost = True, True
+            case.asked, case.side(name).lost, case.again = True, True, "refused"
             self.creates[name].append(case)
 
     def _as_agreed(self, case: Case, name: SideName) -> bool:
@@ -337,6 +350,7 @@ class _Batch:
 
     def _searched(self, name: SideName, cases: Sequence[Case]) -> list[Creating]:
         """The creates that remain after a search on their side, right before they are sent (rule 12)."""
+        cases = [case for case in cases if not self._impossible(name, case)]
         if not cases:
             return []
         uids = self._uids(name, cases)
@@ -352,6 +366,21 @@ class _Batch:
             if job is not None:
                 jobs.append(job)
         return jobs
+
+    def _impossible(self, name: SideName, case: Case) -> bool:
+        """Whether it is known without asking that what failed before would fail again."""
+        if not case.link.failures:
+            return False
+        side = self.work.side(name)
+        item, _ = first_copy(case.objects[name.other].item, side.project, self.work.prints(case.key))
+        try:
+            side.check(item, case.side(name.other).uid)
+        except Refused as problem:
+            with self.work.commit():
+                not_written(self.work, name, case, problem)
+                Link.objects.put([case.link])
+            return True
+        return False
 
     def _worth_a_search(self, name: SideName, case: Case, tried: bool) -> bool:
         """Exchange takes the same item twice. A Nextcloud collection refuses a UID that it has, its bin included.

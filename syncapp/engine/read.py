@@ -8,28 +8,30 @@ from django.db.models import F, Q
 
 from syncapp.engine.case import Case
 from syncapp.engine.work import BATCH, Work, title_of
-from syncapp.models import Link
-from syncapp.side import Object, SideError, SideName
+from syncapp.models import Link, Problem
+from syncapp.side import Object, SideError, SideName, Unreadable
 
 _ROUNDS = 4
 """How often one item is worked on in a slice: what isn't settled then goes on in the next one."""
+_SUSPECT = 2
+_DEADLY = 4
+"""After how many beginnings without an end an item is looked at alone, and is a problem."""
 
 
-def next_batch(work: Work, after: int) -> list[Link]:
-    """Dirty links that are due, in order; one that has failed before comes alone, in nobody else's way."""
+def next_batch(work: Work, after: int, *, suspects: bool) -> list[Link]:
+    """Dirty links that are due, in order.
+
+    ``suspects`` are those on which work was begun before and came to no end: each may have killed its worker, and comes
+    alone. What merely failed comes with the others, and costs no requests of its own.
+    """
     due = Q(not_before=None) | Q(not_before__lte=work.clock.now())
+    begun = Q(attempts__gte=_SUSPECT) if suspects else Q(attempts__lt=_SUSPECT)
     while True:
-        found = list(work.dirty().filter(due, pk__gt=after).order_by("pk")[:BATCH])
-        if not found:
-            return []
+        found = list(work.dirty().filter(due, begun, pk__gt=after).order_by("pk")[: 1 if suspects else BATCH])
         batch = [link for link in found if work.rounds[link.pk] < _ROUNDS]
-        if batch:
-            break
+        if batch or not found:
+            return batch
         after = found[-1].pk
-    for number, link in enumerate(batch):
-        if link.attempts >= 2:
-            return batch[:number] or [link]
-    return batch
 
 
 def begin(work: Work, batch: Sequence[Link]) -> None:
@@ -41,8 +43,28 @@ def begin(work: Work, batch: Sequence[Link]) -> None:
             link.not_before = work.retry_at(link.attempts)
             if link.not_before is not None:
                 Link.objects.filter(pk=link.pk).update(not_before=link.not_before)
+            if link.attempts >= _DEADLY:
+                _report_deadly(work, link)
     for link in batch:
         work.rounds[link.pk] += 1
+
+
+def give_back(work: Work, batch: Sequence[Link]) -> None:
+    """That a server wants to rest is no item's fault: the beginning does not count."""
+    begun = Link.objects.filter(pk__in=[link.pk for link in batch], attempts__gt=0)
+    with work.commit():
+        begun.update(attempts=F("attempts") - 1, not_before=None)
+
+
+def _report_deadly(work: Work, link: Link) -> None:
+    work.journal.fail(
+        link,
+        "deadly",
+        f"The work on this item was begun {link.attempts} times and never came to an end.",
+        label="",
+        remedy="If this goes on: report it with the lines of the log, and let the item be ignored meanwhile.",
+    )
+    Link.objects.filter(pk=link.pk).update(has_problem=True)
 
 
 def read(work: Work, batch: Sequence[Link]) -> list[Case]:
@@ -52,19 +74,28 @@ def read(work: Work, batch: Sequence[Link]) -> list[Case]:
     """
     cases = {link.pk: Case(work, link) for link in batch}
     unreadable: dict[int, tuple[SideName, SideError]] = {}
-    for name in SideName:
-        found = _read_side(work, name, [link.side(name).id for link in batch if link.side(name).id])
-        for link in batch:
+    for name in _trouble_first(batch):
+        wanted = [link for link in batch if link.pk not in unreadable]
+        found = _read_side(work, name, [link.side(name).id for link in wanted if link.side(name).id])
+        for link in wanted:
             answer = found.get(link.side(name).id) if link.side(name).id else None
             if isinstance(answer, SideError):
                 unreadable[link.pk] = (name, answer)
-            elif link.pk not in unreadable:
+            else:
                 _place(work, cases[link.pk], name, answer)
     if unreadable:
         with work.commit():
             for pk, (name, problem) in unreadable.items():
                 _refuse(work, cases[pk], name, problem)
     return [case for pk, case in cases.items() if pk not in unreadable]
+
+
+def _trouble_first(batch: Sequence[Link]) -> Sequence[SideName]:
+    """The sides in the order in which they are read: what can't be read shall not cost a second request."""
+    if len(batch) == 1 and batch[0].has_problem:
+        troubled = Problem.objects.filter(link=batch[0]).values_list("side", flat=True).first()
+        return sorted(SideName, key=lambda name: name != troubled)
+    return list(SideName)
 
 
 def _read_side(work: Work, name: SideName, ids: Sequence[str]) -> dict[str, Object | SideError]:
@@ -81,9 +112,15 @@ def _read_side(work: Work, name: SideName, ids: Sequence[str]) -> dict[str, Obje
 
 def _refuse(work: Work, case: Case, name: SideName, problem: SideError) -> None:
     label = next((title_of(each.item) for each in case.objects.values()), "")
-    work.journal.fail(case.link, "unreadable", str(problem), label=label, side=name)
-    at = work.retry_at(case.link.attempts + 4)
-    Link.objects.filter(pk=case.link.pk).update(has_problem=True, not_before=at)
+    work.journal.fail(case.link, "unreadable", str(problem), label=label, side=name, revision=revision_of(problem))
+    work.failed(case.link)
+    tries = {each: getattr(case.link, each) for each in ("attempts", "failures", "not_before")}
+    Link.objects.filter(pk=case.link.pk).update(has_problem=True, **tries)
+
+
+def revision_of(problem: SideError) -> str:
+    """The revision of an object that can't be read, "" where it is not known."""
+    return problem.revision if isinstance(problem, Unreadable) else ""
 
 
 def _place(work: Work, case: Case, name: SideName, found: Object | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from syncapp.engine import intents
 from syncapp.engine.answers import DECIDE_AGAIN, OF_ONE_ITEM, not_written
@@ -11,19 +12,32 @@ from syncapp.engine.match import free_id
 from syncapp.engine.work import Work
 from syncapp.models import Link
 from syncapp.side import SideName, WriteResult, Written
+from syncapp.words import FOLDER
 
 _MOVED, _RESTORED = "moved", "restored"
 
 
-def move(work: Work, name: SideName, case: Case, pairing_id: int) -> None:
+class Target(NamedTuple):
+    """Which side's object has to move, and into the folder of which pairing.
+
+    ``why`` is the reason of the ruling (``syncapp.engine.case.Ruling``) when both sides had moved it.
+    """
+
+    name: SideName
+    pairing_id: int
+    why: str
+
+
+def move(work: Work, case: Case, target: Target) -> None:
     """Put an object into the folder of a pairing, where it stands across already."""
+    name, pairing_id, why = target
     folder = work.pairings[pairing_id].folder(name)
     with work.commit():
         case.intent = intents.Move(name)
         Link.objects.put([case.link])
     side, found = work.side(name), case.objects[name]
     work.before_write(name)
-    _relocate(work, name, case, pairing_id, lambda: side.move(found.id, found.revision, folder), _MOVED)
+    _relocate(work, name, case, pairing_id, lambda: side.move(found.id, found.revision, folder), _MOVED, why)
 
 
 def restore(work: Work, name: SideName, case: Case, id: str, pairing_id: int) -> None:
@@ -39,7 +53,13 @@ def restore(work: Work, name: SideName, case: Case, id: str, pairing_id: int) ->
 
 
 def _relocate(
-    work: Work, name: SideName, case: Case, pairing_id: int, request: Callable[[], Written], code: str
+    work: Work,
+    name: SideName,
+    case: Case,
+    pairing_id: int,
+    request: Callable[[], Written],
+    code: str,
+    why: str = "",
 ) -> None:
     try:
         result: WriteResult = request()
@@ -55,7 +75,9 @@ def _relocate(
                 side.take_revision(result.revision)
             case.link.pairing_id = pairing_id
             case.worked()
-            work.journal.note(code, case.link, name, count="updated")
+            work.journal.note(code, case.link, name, note=case.again, count="updated")
+            if why:
+                work.journal.note("conflict", case.link, name, [(FOLDER,)], note=f"{name.other} {why} {work.kind}")
         else:
             not_written(work, name, case, result)
             # Where it was there may be something else now: then it is created, with another UID (rule 12).

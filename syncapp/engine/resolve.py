@@ -85,6 +85,10 @@ def _change(case: Case, intent: intents.Change) -> None:
     source = intent.side.other
     if intent.side not in case.objects:
         return
+    if not intent.is_current:
+        # Its hashes say nothing any more: the bases stay, and what differs goes to the source (rule 17).
+        case.link.prefer = source.value
+        return
     now = case.hashes(intent.side)
     written = {path for path, value in intent.target.items() if now.get(path) == value}
     strange = {path for path in intent.target.keys() - written if now.get(path) != intent.before.get(path)}

@@ -42,16 +42,17 @@ def run_slice(
     full: bool = False,
     looked: Looked | None = None,
     at_once: AtOnce = in_threads,
+    journal: Journal | None = None,
 ) -> SliceResult:
     """Keep the items of one enrollment the same for at most about ``seconds`` (one batch more than that).
 
     ``full`` compares complete listings whatever the tokens say. ``looked`` is what a look just before has seen of the
-    folders. ``at_once`` is how requests to both sides are made at the same time. Problems of items are stored and do
-    not raise. Raises
-    what concerns the whole enrollment, account or server (``LoginFailed``, ``NotAllowed``, ``Throttled``,
-    ``Unreachable``, ``NoMailbox``), and ``LeaseLost``; what was committed until then stands.
+    folders. ``at_once`` is how requests to both sides are made at the same time. ``journal`` takes what is told of the
+    run, where that is more than its log. Problems of items are stored and do not raise. Raises what concerns the whole
+    enrollment, account or server (``LoginFailed``, ``NotAllowed``, ``Throttled``, ``Unreachable``, ``NoMailbox``), and
+    ``LeaseLost``; what was committed until then stands.
     """
-    journal = Journal(run, clock)
+    journal = journal or Journal(run, clock)
     until = clock.now() + timedelta(seconds=seconds)
     base_key = Installation.get().base_key
     result = SliceResult(counts=journal.counts)

@@ -57,4 +57,4 @@ def _write(work: Work, link: Link, read: dict[SideName, dict[str, Object]], on: 
             return None
         case.objects[name] = found
     views = {name: View(case.objects[name].item, case.base(name), work.side(name).project) for name in SideName}
-    return decide(views, work.prints(case.key), winner=case.winner, source=case.source).writes.get(on)
+    return decide(views, work.prints(case.key), winner=case.ruling.winner, source=case.source).writes.get(on)

@@ -88,7 +88,7 @@ class Search:
             return False
         if side.missing is not None and across.there:
             with self.work.commit():
-                link.mark(not_before=None, attempts=0, **{f"{self.name}_lost": True})
+                link.mark(not_before=None, attempts=0, failures=0, **{f"{self.name}_lost": True})
         return side.there
 
     def _search(self, wishes: Sequence[Wish]) -> dict[str, Wish]:

@@ -17,8 +17,7 @@ from syncapp.engine.journal import Journal
 from syncapp.engine.lease import Lease
 from syncapp.engine.look import Looked
 from syncapp.items import Event, Item, Kind
-from syncapp.items.fields import NORMAL_FORM_VERSION
-from syncapp.items.fingerprint import Base, Fingerprinter, Hashes
+from syncapp.items.fingerprint import UNKNOWN, Base, Fingerprinter, Hashes
 from syncapp.items.values import ZonedTime
 from syncapp.models import Enrollment, Link, Pairing
 from syncapp.models.link import LinkSide
@@ -29,6 +28,7 @@ BATCH = 100
 
 _CACHED_OBJECTS = 2000
 _SECONDS_PER_ITEM = 2.0
+_LONGEST_DELAY = 24 * 60
 
 
 def title_of(item: Item) -> str:
@@ -159,16 +159,17 @@ class Work:
     def base(self, side: LinkSide, read: Object) -> Hashes:
         """The base of one side, to compare ``read`` with.
 
-        After an upgrade of a normal form, a side whose revision has not moved is fingerprinted afresh: nobody has
-        changed it. One that did move has no base any more.
+        After an upgrade of a normal form, an object that is, as a whole, what it was when both sides agreed is
+        fingerprinted afresh: nobody has changed it. Of any other one it is known only what there was, not how it was.
         """
         if side.base is None:
             return {}
         base = Base.unpack(bytes(side.base))
-        if base.version == NORMAL_FORM_VERSION:
+        if base.is_current:
             return base.hashes
-        unmoved = read.revision == side.revision
-        return self.prints(bytes(side.link.key)).item(read.item) if unmoved else {}
+        if side.whole is not None and bytes(side.whole) == self.whole(read):
+            return self.prints(bytes(side.link.key)).item(read.item)
+        return dict.fromkeys(base.hashes, UNKNOWN)
 
     def whole(self, found: Object) -> bytes:
         """The fingerprint of a whole native object (rule 5), alike for all links of the enrollment.
@@ -189,7 +190,13 @@ class Work:
             self.cache[name, read.id] = read
 
     def retry_at(self, attempts: int) -> datetime | None:
-        """When to try again after so many attempts: at once at first, then with growing delays up to a day."""
-        if attempts < 2:
-            return None
-        return self.clock.now() + timedelta(minutes=min(2 ** (attempts - 2), 24 * 60))
+        """When to try again what was begun so often and never ended: at once at first, then ever later."""
+        return None if attempts < 2 else self._later(1, attempts - 2)
+
+    def failed(self, link: Link, *, minutes: int = 8) -> None:
+        """The work on an item has ended, in vain: the next try is after ``minutes`` at first, then ever later."""
+        link.not_before = self._later(minutes, link.failures)
+        link.failures, link.attempts = link.failures + 1, 0
+
+    def _later(self, minutes: int, doublings: int) -> datetime:
+        return self.clock.now() + timedelta(minutes=min(minutes * 2 ** min(doublings, 20), _LONGEST_DELAY))

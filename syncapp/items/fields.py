@@ -2,8 +2,8 @@
 
 A normal form turns a value into a text that is equal for values a person would call the same. Only normal forms are
 compared and fingerprinted; the values themselves are what travels. Changing one means raising
-``NORMAL_FORM_VERSION``: a side whose revision has not moved is then fingerprinted afresh instead of merged
-(docs/architecture.md, "Base").
+``NORMAL_FORM_VERSION``: an object that is, as a whole, what it was is then fingerprinted afresh instead of merged
+(docs/architecture.md, "Base"). What ``Object.whole`` is made of must not change in the same release.
 """
 
 from __future__ import annotations

@@ -7,16 +7,18 @@ hashed too, because they name people and addresses.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
 
-from syncapp.items import Item
+from syncapp.items import Item, fields
 from syncapp.items.elements import Element, elements
-from syncapp.items.fields import NORMAL_FORM_VERSION
 
 _PATH_BYTES = 6
 _VALUE_BYTES = 8
+
+UNKNOWN = bytes(_VALUE_BYTES)
+"""Stands for the hash of something that was there in another version of the normal forms: it equals nothing."""
 
 Hashes = Mapping[bytes, bytes]
 """Hash of an element's path → hash of its normal form."""
@@ -74,7 +76,12 @@ class Base:
     """The hashes that one side had when both last agreed, and the version of the normal forms that made them."""
 
     hashes: Hashes
-    version: int = NORMAL_FORM_VERSION
+    version: int = field(default_factory=lambda: fields.NORMAL_FORM_VERSION)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the normal forms of today made these hashes."""
+        return self.version == fields.NORMAL_FORM_VERSION
 
     def pack(self) -> bytes:
         """The base as one binary value for the database."""

@@ -14,7 +14,7 @@ from django_q.tasks import async_task
 
 from syncapp.jobs import holds, owners, places, runs
 from syncapp.jobs.task import task
-from syncapp.models import History, Installation
+from syncapp.models import Enrollment, History, Installation, Preview
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,9 @@ def tick() -> None:
     if places.take_turn(_PRUNE, _PRUNE_EVERY, now):
         holds.lapse(now)
         prune_history(now)
-        runs.prune(now - _RUNS_KEPT)
+        kept_since = now - _RUNS_KEPT
+        runs.prune(kept_since)
+        Preview.objects.filter(at__lt=kept_since).exclude(enrollment__state=Enrollment.State.PREVIEW).delete()
     for number in places.vacant(now):
         start_drain(number)
 

@@ -30,9 +30,9 @@ def take(row: Enrollment | None, person: Person, token: str | None, now: dt.date
         values |= {"token": token, "token_refused_at": None, "due_at": now}
         row.problems.filter(code__in=("token-refused", "no-consent")).delete()
         if row.state == _State.NO_CONSENT:
-            values["state"] = _State.ACTIVE
+            values["state"] = row.ready_state
     if row.state == _State.ABSENT:
-        values |= {"state": _State.ACTIVE, "due_at": now}
+        values |= {"state": row.ready_state, "due_at": now}
     values |= _address(row, _State(str(values.get("state", row.state))), person, now)
     changed = {name: value for name, value in values.items() if getattr(row, name) != value}
     if not changed:
@@ -58,7 +58,7 @@ def _facts(person: Person) -> dict[str, object]:
 def _begin(person: Person, token: str, now: dt.datetime) -> None:
     mailbox = person.email.lower() or None
     taken = mailbox is not None and Enrollment.objects.filter(mailbox=mailbox).exists()
-    row = Enrollment.objects.create(
+    row = Enrollment(
         nextcloud_uid=person.uid,
         nextcloud_login=person.login,
         display_name=person.display_name,
@@ -67,18 +67,20 @@ def _begin(person: Person, token: str, now: dt.datetime) -> None:
         listed_address=person.email.lower(),
         calendar=person.calendar,
         address_book=person.address_book,
-        state=_State.NO_MAILBOX if taken or mailbox is None else _first_state(mailbox),
+        preview_first=settings.PREVIEW_FIRST,
         due_at=now,
     )
+    row.state = _State.NO_MAILBOX if taken or mailbox is None else _first_state(row, mailbox)
+    row.save()
     logger.info("enrollment %s begins as %s", row.pk, row.state)
     if taken:
         _mailbox_taken(row)
 
 
-def _first_state(mailbox: str) -> Enrollment.State:
+def _first_state(row: Enrollment, mailbox: str) -> Enrollment.State:
     """Nobody syncs with a mailbox just because they say that it is theirs (docs/server-behaviour.md, section 1.6)."""
     allowed = not settings.MAILBOX_DOMAINS or mailbox.rpartition("@")[2] in settings.MAILBOX_DOMAINS
-    return _State.ACTIVE if settings.ADDRESSES_ARE_MANAGED and allowed else _State.WAITING
+    return row.ready_state if settings.ADDRESSES_ARE_MANAGED and allowed else _State.WAITING
 
 
 def _address(row: Enrollment, state: Enrollment.State, person: Person, now: dt.datetime) -> dict[str, object]:
@@ -91,9 +93,9 @@ def _address(row: Enrollment, state: Enrollment.State, person: Person, now: dt.d
     key = f"enrollment:{row.pk}:address"
     if state in (_State.NO_MAILBOX, _State.WAITING):
         if address and address != row.mailbox:
-            values |= {"mailbox": address, "state": _first_state(address), "due_at": now}
+            values |= {"mailbox": address, "state": _first_state(row, address), "due_at": now}
             Problem.objects.clear(f"enrollment:{row.pk}:mailbox-taken")
-    elif state in (_State.ACTIVE, _State.HELD) and address != row.mailbox:
+    elif state in (*Enrollment.SERVED, _State.HELD) and address != row.mailbox:
         values["state"] = _State.HELD
         Problem.objects.report(
             key,
@@ -104,7 +106,7 @@ def _address(row: Enrollment, state: Enrollment.State, person: Person, now: dt.d
             enrollment=row,
         )
     elif state is _State.HELD:
-        values |= {"state": _State.ACTIVE, "due_at": now}
+        values |= {"state": row.ready_state, "due_at": now}
         Problem.objects.clear(key)
     return values
 

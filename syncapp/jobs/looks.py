@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.utils import timezone
+
 from syncapp.engine.look import Looked, look
 from syncapp.items import Kind
 from syncapp.jobs import pairings, resting, troubles
@@ -17,10 +19,12 @@ from syncapp.side import SidesOf
 # Kinds are named because the index of dirty links begins with them.
 _STANDING = """
 SELECT pairing.*,
-EXISTS (SELECT 1 FROM syncapp_link WHERE enrollment_id = %s AND kind IN ({kinds}) AND dirty > 0)
+EXISTS (SELECT 1 FROM syncapp_link WHERE enrollment_id = %s AND kind IN ({kinds}) AND dirty > 0
+AND (not_before IS NULL OR not_before <= %s))
 OR EXISTS (SELECT 1 FROM syncapp_run WHERE enrollment_id = %s AND finished_at IS NULL)
 OR EXISTS (SELECT 1 FROM syncapp_restoration WHERE enrollment_id = %s AND state = 'waiting')
-OR EXISTS (SELECT 1 FROM syncapp_problem WHERE enrollment_id = %s OR account_id = %s OR key IN (%s, %s))
+OR EXISTS (SELECT 1 FROM syncapp_problem
+WHERE level <> 'item' AND (enrollment_id = %s OR account_id = %s OR key IN (%s, %s)))
 OR EXISTS (SELECT 1 FROM syncapp_serverrest WHERE server IN (%s, %s)) AS unsettled
 FROM syncapp_pairing pairing WHERE pairing.enrollment_id = %s
 """
@@ -43,14 +47,15 @@ def standing(enrollment: Enrollment, account: ServiceAccount) -> Standing:
     """Read it, under the lease.
 
     What a success disproves counts as open as long as it is there: problems of the person, of the account and of both
-    servers, and the rests of these.
+    servers, and the rests of these. An item that waits for its next try is not open before that is due.
     """
     kinds = [kind.value for kind in Kind]
     statement = _STANDING.format(kinds=", ".join("%s" for _ in kinds))
     person = enrollment.pk
     servers = (resting.NEXTCLOUD, account.endpoint)
     problems = (person, account.pk, *map(troubles.server_key, servers))
-    found = statements.read(Pairing, statement, (person, *kinds, person, person, *problems, *servers, person))
+    params = (person, *kinds, timezone.now(), person, person, *problems, *servers, person)
+    found = statements.read(Pairing, statement, params)
     clean = enrollment.attempts <= 1 and enrollment.token_refused_at is None and not account.failures
     return Standing(found, clean and not any(vars(each)["unsettled"] for each in found))
 

@@ -113,7 +113,7 @@ def refresh(now: dt.datetime, open_app: Callable[[], ConsentApp] | None = None) 
     app = (open_app or connect)()
     try:
         listed = app.actives()
-        if not listed and Enrollment.objects.filter(state=_State.ACTIVE).exists():
+        if not listed and Enrollment.objects.filter(state__in=Enrollment.SERVED).exists():
             sentence = "Nextcloud's list of people who consented is empty, though people are enrolled."
             _report(_LIST_KEY, "consent-list-empty", sentence,
                     "Check the consent app. Until somebody is listed, nobody's state changes.")  # fmt: skip
@@ -135,8 +135,8 @@ def _take(listed: Sequence[Person], opened: _Opened, now: dt.datetime) -> Refres
     for person in listed:
         enroll.take(known.get(person.uid), person, opened.tokens.get(person.uid), now)
     there = {person.uid for person in listed}
-    absent = [row.pk for uid, row in known.items() if uid not in there and row.state == _State.ACTIVE]
-    Enrollment.objects.filter(pk__in=absent, state=_State.ACTIVE).update(state=_State.ABSENT)
+    absent = [row.pk for uid, row in known.items() if uid not in there and row.state in Enrollment.SERVED]
+    Enrollment.objects.filter(pk__in=absent, state__in=Enrollment.SERVED).update(state=_State.ABSENT)
     logger.log(
         logging.INFO if absent else logging.DEBUG, "list read: %s people, %s newly absent", len(there), len(absent)
     )

@@ -9,8 +9,6 @@ from django.db.models import Q
 from syncapp.engine.lease import TAKEOVER_SECONDS
 from syncapp.models import Enrollment, Run, RunLine
 
-_COUNTS = ("created", "updated", "deleted", "adopted", "held", "failed")
-
 
 def begin(enrollment: Enrollment, now: dt.datetime) -> Run:
     """The run that is to be continued, or a new one. The caller holds the lease: an open run has lost its worker."""
@@ -30,7 +28,7 @@ def finish(run: Run, outcome: Run.Outcome, now: dt.datetime) -> None:
     A look that found nothing to do leaves no run behind: with one row for each of them nobody would find the others.
     """
     run.refresh_from_db()
-    quiet = outcome is Run.Outcome.DONE and not any(getattr(run, name) for name in _COUNTS)
+    quiet = outcome is Run.Outcome.DONE and not any(getattr(run, name) for name in Run.COUNTS)
     if quiet and not RunLine.objects.filter(run=run).exists():
         run.delete()
         return

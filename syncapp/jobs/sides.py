@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, cast
 
@@ -41,6 +41,10 @@ _AUTHENTICATION = {
 }
 
 
+Build = Callable[[Enrollment, ServiceAccount], list[SidesOf]]
+"""``build``, or what tests put in its place."""
+
+
 def build(enrollment: Enrollment, account: ServiceAccount) -> list[SidesOf]:
     """Both sides for each kind of item. Opens no connection; the caller closes the sides."""
     service = posting.Account(
@@ -64,6 +68,13 @@ def build(enrollment: Enrollment, account: ServiceAccount) -> list[SidesOf]:
         )
         for kind, folder in folders.items()
     ]
+
+
+def close(built: Sequence[SidesOf]) -> None:
+    """Let go of the connections of both sides."""
+    for of in built:
+        of.exchange.close()
+        of.nextcloud.close()
 
 
 def _dav_account(enrollment: Enrollment, folder: str) -> Account:

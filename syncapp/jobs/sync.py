@@ -10,32 +10,43 @@ import datetime as dt
 import logging
 import random
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from syncapp.engine.lease import TAKEOVER_SECONDS, Lease, LeaseLost, claim
+from syncapp.engine.lease import TAKEOVER_SECONDS, Lease, LeaseLost
 from syncapp.engine.look import nothing_happened
 from syncapp.engine.slice import SliceResult, run_slice
-from syncapp.jobs import accounts, looks, owners, pairings, places, refresh, resting, runs, sides, stopping, troubles
+from syncapp.jobs import (
+    accounts,
+    leases,
+    looks,
+    owners,
+    pairings,
+    places,
+    preview,
+    refresh,
+    resting,
+    runs,
+    sides,
+    stopping,
+    troubles,
+)
 from syncapp.jobs.task import task
 from syncapp.models import Enrollment, Run, ServiceAccount, statements
-from syncapp.side import SideError, SidesOf
+from syncapp.side import SideError
 
 logger = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 55.0
 SLICE_SECONDS = 15.0
-LEASE_SECONDS = 240.0
-"""More than the longest request of either side."""
 IDLE_SECONDS = 1.0
 ROUND_SECONDS = 1.0
 """How often a worker sees to its place and to the list of people, however many it serves meanwhile."""
-FULL_COMPARISON_EVERY = dt.timedelta(hours=6)
-_SPREAD_SECONDS = 3600
+_SPREAD = 1 / 6
+"""Of the time between two full comparisons: within as much of it they are spread over the enrollments."""
 _SLOT_SECONDS = 300.0
 _TRIES = 20
 _PAUSE = dt.timedelta(seconds=5)
@@ -52,8 +63,6 @@ SELECT * FROM syncapp_enrollment WHERE id = (
     ) AS waiting ORDER BY random() LIMIT 1
 )
 """
-
-BuildSides = Callable[[Enrollment, ServiceAccount], list[SidesOf]]
 
 
 # Draining ----------------------------------------------------------------------------------------------------------
@@ -81,9 +90,18 @@ def drain(number: int) -> None:
         places.leave(number, owner)
         sides.close_all()
     if not stop.requested():
-        from syncapp.jobs.dispatch import start_drain  # dispatch names this task
+        _hand_over(number)
 
-        start_drain(number)
+
+def _hand_over(number: int) -> None:
+    """Queue who works at a place next: whoever makes a preview if somebody waits for one, else another like us."""
+    waiting = preview.next_waiting(timezone.now())
+    if waiting is not None:
+        preview.start(number, waiting)
+        return
+    from syncapp.jobs.dispatch import start_drain  # dispatch names this task
+
+    start_drain(number)
 
 
 def next_due(now: dt.datetime) -> Enrollment | None:
@@ -97,7 +115,7 @@ def next_due(now: dt.datetime) -> Enrollment | None:
     return found[0] if found else None
 
 
-def serve_one(owner: str, build: BuildSides | None = None) -> bool:
+def serve_one(owner: str, build: sides.Build | None = None) -> bool:
     """Sync one slice of one due enrollment. False when there is none, or no account free for it."""
     for _ in range(_TRIES):
         enrollment = next_due(timezone.now())
@@ -106,18 +124,11 @@ def serve_one(owner: str, build: BuildSides | None = None) -> bool:
         with accounts.slot_for(enrollment, owner, timezone.now(), _SLOT_SECONDS) as account:
             if account is None:
                 return False
-            lease = take(enrollment, owner)
+            lease = leases.take(enrollment, owner)
             if lease is not None:
                 serve(lease, enrollment, account, build=build)
                 return True
     return False
-
-
-def take(enrollment: Enrollment, owner: str) -> Lease | None:
-    """Claim an enrollment as it was read: see ``syncapp.engine.lease.claim``."""
-    enrollment.attempts += 1
-    put_off = troubles.retry_at(enrollment, timezone.now())
-    return claim(enrollment, owner, LEASE_SECONDS, put_off=put_off)
 
 
 # One slice ---------------------------------------------------------------------------------------------------------
@@ -142,7 +153,7 @@ def serve(
     enrollment: Enrollment,
     account: ServiceAccount,
     *,
-    build: BuildSides | None = None,
+    build: sides.Build | None = None,
     full: bool = False,
 ) -> Served | None:
     """Sync one slice of the enrollment under ``lease`` and give it back. None when the lease was lost on the way."""
@@ -169,7 +180,7 @@ class _Visit:
     full: bool
     run: Run | None = None
 
-    def pay(self, build: BuildSides) -> Served:
+    def pay(self, build: sides.Build) -> Served:
         """Look, and sync if something may have happened. Raises ``LeaseLost``."""
         try:
             result = self._with_sides(build)
@@ -190,7 +201,7 @@ class _Visit:
             return self._end(Run.Outcome.MORE, timezone.now())
         return self._end(Run.Outcome.DONE, _next_due(result.next_at, timezone.now()))
 
-    def _with_sides(self, build: BuildSides) -> SliceResult | None:
+    def _with_sides(self, build: sides.Build) -> SliceResult | None:
         """The slice; None when a look was enough."""
         built = build(self.enrollment, self.account)
         try:
@@ -204,7 +215,7 @@ class _Visit:
                 raise _NothingPaired
             return run_slice(self.lease, run, paired, seconds=SLICE_SECONDS, full=self.full, looked=looked)
         finally:
-            _close(built)
+            sides.close(built)
 
     def _run(self) -> Run:
         """The run that tells of this visit, opened when there is something to tell."""
@@ -232,18 +243,13 @@ def _log_failure(run: Run, error: Exception) -> None:
     runs.note(run, timezone.now(), "failed", side.value if side else "", text)
 
 
-def _close(built: Sequence[SidesOf]) -> None:
-    for of in built:
-        of.exchange.close()
-        of.nextcloud.close()
-
-
 def _full_comparison_due(enrollment: Enrollment, now: dt.datetime) -> bool:
-    """Every six hours or so; the half hour around that is spread over the enrollments."""
+    """Every FULL_COMPARISON_HOURS or so: everybody at a time of their own, which stays theirs."""
     if enrollment.full_comparison_at is None:
         return False  # the first sync lists everything anyway
-    spread = dt.timedelta(seconds=enrollment.pk * 7919 % _SPREAD_SECONDS - _SPREAD_SECONDS / 2)
-    return enrollment.full_comparison_at + FULL_COMPARISON_EVERY + spread <= now
+    share = enrollment.pk * 7919 % 1000 / 1000 - 0.5
+    every = dt.timedelta(hours=settings.FULL_COMPARISON_HOURS)
+    return enrollment.full_comparison_at + every * (1 + share * _SPREAD) <= now
 
 
 def _note_success(lease: Lease, enrollment: Enrollment, account: ServiceAccount, *, full: bool, more: bool) -> None:

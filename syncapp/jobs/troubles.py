@@ -252,7 +252,7 @@ def _token_refused(enrollment: Enrollment, now: dt.datetime) -> dt.datetime:
         return enrollment.token_refused_at + CONFIRM_AFTER
     elif not several_refused(enrollment):
         # The next reading of the list asks the consent app to invalidate it: jobs/refresh.py.
-        Enrollment.objects.filter(pk=enrollment.pk, state=Enrollment.State.ACTIVE).update(
+        Enrollment.objects.filter(pk=enrollment.pk, state__in=Enrollment.SERVED).update(
             state=Enrollment.State.NO_CONSENT
         )
         enrollment.problems.filter(code="token-refused").delete()
@@ -268,7 +268,7 @@ def several_refused(enrollment: Enrollment) -> bool:
     first = enrollment.token_refused_at
     if first is None:
         return False
-    active = Enrollment.objects.filter(state=Enrollment.State.ACTIVE)
+    active = Enrollment.objects.filter(state__in=Enrollment.SERVED)
     refused = active.filter(token_refused_at__range=(first - _HOUR, first + _HOUR)).count()
     if refused < SEVERAL and not 2 <= refused == active.count():
         return False
@@ -284,5 +284,5 @@ def several_refused(enrollment: Enrollment) -> bool:
 
 def clear_refused_tokens() -> None:
     """End the problem of the installation when no token is refused any more."""
-    if not Enrollment.objects.filter(state=Enrollment.State.ACTIVE, token_refused_at__isnull=False).exists():
+    if not Enrollment.objects.filter(state__in=Enrollment.SERVED, token_refused_at__isnull=False).exists():
         Problem.objects.clear("installation:tokens-refused")

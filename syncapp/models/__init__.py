@@ -7,6 +7,7 @@ from syncapp.models.hold import Hold
 from syncapp.models.installation import Installation
 from syncapp.models.link import Link
 from syncapp.models.pairing import Pairing
+from syncapp.models.preview import Preview
 from syncapp.models.problem import Problem
 from syncapp.models.restoration import Restoration
 from syncapp.models.run import Run, RunLine
@@ -24,6 +25,7 @@ __all__ = [
     "Installation",
     "Link",
     "Pairing",
+    "Preview",
     "Problem",
     "Restoration",
     "Run",

@@ -17,18 +17,23 @@ class Enrollment(models.Model):
     share one. ``listed_address`` is what Nextcloud says now: when it moves away from ``mailbox``, the enrollment is
     held and never re-pointed (docs/server-behaviour.md, section 1). ``token`` is the app password for DAV;
     ``token_refused_at`` is when Nextcloud first refused it: from then on it is not used, but for one confirming try.
+    ``preview_first``: the first sync waits until an admin has seen what it would do, and approved.
     """
 
     class State(models.TextChoices):
         """Whether the person's items sync, and if not, why."""
 
         WAITING = "waiting", "Waiting for approval"
+        PREVIEW = "preview", "Waiting for a preview to be approved"
         ACTIVE = "active", "Active"
         PAUSED = "paused", "Paused"
         ABSENT = "absent", "Not listed by Nextcloud"
         HELD = "held", "Held: the address changed"
         NO_CONSENT = "no-consent", "Needs consent"
         NO_MAILBOX = "no-mailbox", "No mailbox"
+
+    SERVED: ClassVar = (State.PREVIEW, State.ACTIVE)
+    """The states in which the connector talks to both servers for this person."""
 
     nextcloud_uid = models.CharField(max_length=255, unique=True)
     nextcloud_login = models.CharField(max_length=255)
@@ -40,6 +45,7 @@ class Enrollment(models.Model):
     calendar = models.CharField(max_length=255, default="personal")
     address_book = models.CharField(max_length=255, default="contacts")
     state = models.CharField(max_length=20, choices=State, default=State.WAITING)
+    preview_first = models.BooleanField(default=False)
     account = models.ForeignKey(ServiceAccount, null=True, blank=True, on_delete=models.SET_NULL)
 
     due_at = models.DateTimeField(db_index=True)
@@ -60,3 +66,8 @@ class Enrollment(models.Model):
 
     def __str__(self) -> str:
         return f"enrollment {self.pk}"
+
+    @property
+    def ready_state(self) -> Enrollment.State:
+        """The state of somebody whom nothing keeps from being synced."""
+        return self.State.PREVIEW if self.preview_first else self.State.ACTIVE

@@ -22,7 +22,7 @@ class HoldManager(models.Manager["Hold"]):
     def decide(self, holds: QuerySet[Hold], state: Hold.State) -> int:
         """Approve or refuse holds, and mark their links so that the next run does it. How many there were."""
         with transaction.atomic():
-            Link.objects.filter(pk__in=holds.values("link_id")).update(dirty=F("dirty") + 1, not_before=None)
+            Link.objects.filter(pk__in=holds.values("link_id")).update(dirty=F("dirty") + 1, **Link.ANEW)
             return holds.update(state=state)
 
     def report(self, enrollment_id: int) -> None:

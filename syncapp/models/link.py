@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Collection, Iterable, Sequence
 from operator import attrgetter
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from django.db import connection, models
@@ -137,12 +138,6 @@ class LinkSide:
             self.earlier = _short(self.revision) + kept
         self.revision = revision
 
-    def had_revision(self, revision: str) -> bool:
-        """Whether ``revision`` is an earlier one of this object."""
-        known = bytes(self.earlier)
-        short = _short(revision)
-        return any(known[at : at + _EARLIER_BYTES] == short for at in range(0, len(known), _EARLIER_BYTES))
-
     def take_from(self, other: LinkSide) -> None:
         """Become what ``other`` remembers of this side: its object is now this link's."""
         self.id, self.uid, self.revision = other.id, other.uid, other.revision
@@ -154,6 +149,12 @@ class LinkSide:
         self.id, self.uid, self.revision, self.earlier = "", "", "", b""
         self.base, self.whole, self.missing, self.lost = None, None, None, False
         self.pairing_id, self.nonce = None, None
+
+
+def had_revision(earlier: bytes, revision: str) -> bool:
+    """Whether ``revision`` is among the ``earlier`` ones of an object."""
+    short = _short(revision)
+    return any(earlier[at : at + _EARLIER_BYTES] == short for at in range(0, len(earlier), _EARLIER_BYTES))
 
 
 def _short(revision: str) -> bytes:
@@ -188,7 +189,7 @@ class LinkManager(models.Manager["Link"]):
         for pk, value in read:
             by_value.setdefault(value, []).append(pk)
         for value, pks in by_value.items():
-            self.filter(pk__in=pks, dirty=value).update(dirty=0)
+            self.filter(pk__in=pks, dirty=value).update(dirty=0, untold="")
 
 
 class Link(models.Model):
@@ -204,6 +205,11 @@ class Link(models.Model):
     the side that wins the next conflict (rule 17). ``content`` holds digests by which a half-link is recognised on
     first contact. ``initial``: found by a pairing's first listing, so that its window applies. ``returned``: the
     ledger knows it as deleted, and it came back with a server that was restored (rule 22).
+
+    ``attempts`` are the beginnings of work on it that came to no end: they are counted before, so that an item that
+    kills its worker shows. ``failures`` are the ends that were none: both put off the next try (``not_before``).
+    ``ignored``: somebody wants it to be left alone until it changes. ``untold`` names the side that had not told that
+    something happened to it: a full comparison found it.
     """
 
     enrollment = models.ForeignKey(Enrollment, on_delete=models.CASCADE, related_name="links")
@@ -247,8 +253,14 @@ class Link(models.Model):
     fresh_uid = models.BooleanField(default=False)
 
     attempts = models.PositiveIntegerField(default=0)
+    failures = models.PositiveIntegerField(default=0)
     not_before = models.DateTimeField(null=True)
     has_problem = models.BooleanField(default=False)
+    ignored = models.BooleanField(default=False)
+    untold = models.CharField(max_length=10, blank=True)
+
+    ANEW: ClassVar = MappingProxyType({"attempts": 0, "failures": 0, "not_before": None, "ignored": False})
+    """What becomes of the memory of earlier tries when something happens to an item: it is tried at once."""
 
     objects: ClassVar[LinkManager] = LinkManager()
 
@@ -307,7 +319,7 @@ class Link(models.Model):
     def in_step() -> Q:
         """The links whose item is the same on both sides, as far as we know."""
         both = Q(exchange_digest__isnull=False, nextcloud_digest__isnull=False)
-        return both & Q(dirty=0, exchange_missing=None, nextcloud_missing=None)
+        return both & Q(dirty=0, ignored=False, exchange_missing=None, nextcloud_missing=None)
 
     @property
     def half(self) -> SideName | None:
@@ -316,6 +328,11 @@ class Link(models.Model):
             if self.side(name).known and not self.side(name.other).known:
                 return name
         return None
+
+    def try_anew(self) -> None:
+        """Forget earlier tries: something came of the work on this item, or it is another one by now."""
+        for name, value in self.ANEW.items():
+            setattr(self, name, value)
 
     def let_go(self, name: SideName) -> None:
         """The object on one side is nobody's counterpart any more; what is across is looked at as if it were new."""
@@ -330,7 +347,7 @@ class Link(models.Model):
 
     def mark(self, **values: Any) -> None:
         """Count one more thing that happened to this link (rule 20)."""
-        Link.objects.filter(pk=self.pk).update(dirty=models.F("dirty") + 1, **values)
+        Link.objects.filter(pk=self.pk).update(dirty=models.F("dirty") + 1, ignored=False, **values)
 
 
 _WRITTEN = tuple(each.attname for each in Link._meta.concrete_fields if each.name not in _FIXED)

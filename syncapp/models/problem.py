@@ -11,6 +11,7 @@ from django.utils import timezone
 from syncapp.models.encrypted import EncryptedTextField
 from syncapp.models.enrollment import Enrollment
 from syncapp.models.service_account import ServiceAccount
+from syncapp.side import SideName
 
 
 class ProblemManager(models.Manager["Problem"]):
@@ -28,6 +29,8 @@ class ProblemManager(models.Manager["Problem"]):
         enrollment: Enrollment | int | None = None,
         account: ServiceAccount | int | None = None,
         link_id: int | None = None,
+        side: SideName | None = None,
+        revision: str = "",
         label: str = "",
     ) -> Problem:
         """Say that a problem exists (again): one row per ``key``, counted. ``text`` holds no personal content."""
@@ -40,6 +43,8 @@ class ProblemManager(models.Manager["Problem"]):
             "enrollment_id": enrollment.pk if isinstance(enrollment, Enrollment) else enrollment,
             "account_id": account.pk if isinstance(account, ServiceAccount) else account,
             "link_id": link_id,
+            "side": side or "",
+            "revision": revision,
             "label": label,
             "last_seen": timezone.now(),
         }
@@ -58,7 +63,8 @@ class Problem(models.Model):
     """One reason at one place; the row is removed when the place works again.
 
     ``key`` names reason and place, so that the same problem is one row however often it happens. ``text`` holds no
-    personal content; ``label`` (sealed) is what a person needs to recognise the item.
+    personal content; ``label`` (sealed) is what a person needs to recognise the item; ``side`` is where it failed,
+    ``revision`` which revision of the object can't be read there. The problem of an item is ignored when its link is.
     """
 
     class Level(models.TextChoices):
@@ -85,6 +91,8 @@ class Problem(models.Model):
     enrollment = models.ForeignKey(Enrollment, null=True, on_delete=models.CASCADE, related_name="problems")
     account = models.ForeignKey(ServiceAccount, null=True, on_delete=models.CASCADE, related_name="problems")
     link = models.ForeignKey("syncapp.Link", null=True, on_delete=models.CASCADE, related_name="problems")
+    side = models.CharField(max_length=10, blank=True)
+    revision = models.TextField(blank=True)
     label = EncryptedTextField(default="")
     first_seen = models.DateTimeField(auto_now_add=True)
     last_seen = models.DateTimeField(auto_now=True)
@@ -97,3 +105,8 @@ class Problem(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+    @property
+    def is_ignored(self) -> bool:
+        """Whether somebody wants the item to be left alone until it changes."""
+        return self.link is not None and self.link.ignored

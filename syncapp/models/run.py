@@ -21,6 +21,9 @@ class Run(models.Model):
         FAILED = "failed", "Failed"
         LOST = "lost", "The worker went away"
 
+    COUNTS: ClassVar = ("created", "updated", "deleted", "adopted", "held", "failed", "repaired")
+    """The columns that count what a run did; what was repaired is among the others, too."""
+
     enrollment = models.ForeignKey(Enrollment, on_delete=models.CASCADE, related_name="runs")
     started_at = models.DateTimeField(db_index=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -31,6 +34,7 @@ class Run(models.Model):
     adopted = models.PositiveIntegerField(default=0)
     held = models.PositiveIntegerField(default=0)
     failed = models.PositiveIntegerField(default=0)
+    repaired = models.PositiveIntegerField(default=0)
     pending = models.PositiveIntegerField(default=0)
 
     class Meta:
@@ -41,6 +45,11 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return f"run {self.pk}"
+
+    @property
+    def counted(self) -> str:
+        """What the run did and what it left, in numbers: ``3 created, 0 updated ..., 2 pending.``"""
+        return ", ".join(f"{getattr(self, name)} {name}" for name in (*self.COUNTS, "pending")) + "."
 
 
 class RunLine(models.Model):

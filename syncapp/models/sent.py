@@ -40,5 +40,5 @@ class Sent(models.Model):
     def base(self, packed: bytes) -> bytes:
         """``hashes`` or ``source`` as a base for when it is not known whether the steps were done: without them."""
         steps = set(map(bytes.fromhex, self.steps))
-        kept = {path: value for path, value in Base.unpack(bytes(packed)).hashes.items() if path not in steps}
-        return Base(kept).pack()
+        base = Base.unpack(bytes(packed))
+        return Base({path: value for path, value in base.hashes.items() if path not in steps}, base.version).pack()

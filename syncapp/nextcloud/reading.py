@@ -191,6 +191,7 @@ def parsed(codec: Codec, stored: Stored) -> Parsed | Unreadable | None:
     except OtherKind:
         return None
     except Unreadable as error:
+        error.revision = stored.revision
         return error
 
 
@@ -245,8 +246,13 @@ def _with_uids(client: DavClient, codec: Codec, folder: str, uids: Collection[st
 
 
 def find_in_bin(client: DavClient, codec: Codec, bin_path: str, uids: Collection[str]) -> Iterator[Found]:
-    """The deleted objects with one of these UIDs; what they were called before, the bin does not say."""
+    """The deleted objects with one of these UIDs."""
     wanted = frozenset(uids)
+    return (each for each in in_bin(client, codec, bin_path) if each.uid in wanted)
+
+
+def in_bin(client: DavClient, codec: Codec, bin_path: str) -> Iterator[Found]:
+    """The deleted objects; what they were called before, the bin does not say."""
     answer = client.multistatus("REPORT", bin_path, requests.by_uid(codec.kind, ()), depth=1)
     if isinstance(answer, Answer):
         if answer.status in (404, 410):
@@ -255,7 +261,7 @@ def find_in_bin(client: DavClient, codec: Codec, bin_path: str, uids: Collection
     for stored in _stored(answer, codec):
         content = parsed(codec, stored)
         uid = content.uid if isinstance(content, Parsed) else uid_of(stored.data)
-        if uid in wanted and content is not None:
+        if content is not None:
             yield Found(stored.path, bin_path, stored.revision, uid, in_bin=True)
 
 

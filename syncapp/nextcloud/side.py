@@ -202,6 +202,12 @@ class NextcloudSide:
             found.extend(reading.find_in_bin(self._client, self._codec, listing.bin, uids))
         return found
 
+    def binned(self) -> list[Found]:
+        """What lies in the trash bin; address books have none."""
+        if not self._bin or self.kind is not Kind.EVENT:
+            return []
+        return list(reading.in_bin(self._client, self._codec, self._bin))
+
     # Writing -----------------------------------------------------------------------------------------------------
 
     def create(self, creations: Sequence[Creation]) -> list[WriteResult]:
@@ -209,7 +215,7 @@ class NextcloudSide:
         return self._each(creations, self._create)
 
     def _create(self, creation: Creation) -> Written:
-        self._codec.check(creation.item, creation.uid)
+        self.check(creation.item, creation.uid)
         if creation.native:
             text = self._codec.again(creation.native, creation.uid, self._clock())
         else:
@@ -239,7 +245,7 @@ class NextcloudSide:
 
     def _update(self, update: Update) -> Written:
         old = update.object
-        self._codec.check(update.item, old.uid)
+        self.check(update.item, old.uid)
         if update.native:
             text = self._codec.again(update.native, old.uid, self._clock())
         else:
@@ -380,6 +386,10 @@ class NextcloudSide:
         """What a new object made of ``item`` reads as."""
         projected: Item = self._codec.project(item)
         return projected
+
+    def check(self, item: Item, uid: str) -> None:
+        """Raises ``Refused`` for what Nextcloud can't store."""
+        self._codec.check(item, uid)
 
     def pack(self, source: Any) -> bytes:
         """The stored object itself, which is text."""

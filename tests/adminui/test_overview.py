@@ -11,7 +11,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from syncapp.jobs.health import SILENT_AFTER
-from syncapp.models import Enrollment, Heartbeat, Problem, ServiceAccount
+from syncapp.models import Enrollment, Heartbeat, Link, Problem, ServiceAccount
 from tests.adminui import build
 
 
@@ -118,6 +118,15 @@ def test_a_problem_of_many_names_a_few_and_counts_the_others(page: Client, runni
         user = build.user(f"user{number}")
         build.problem(f"login:{user.pk}", "login-failed", enrollment=user)
     assert "and 4 more" in text_of(page)
+
+
+def test_ignored_items_need_nobody_and_are_counted(page: Client, running_well: Enrollment) -> None:
+    for number in range(2):
+        link = Link.objects.create(enrollment=running_well, kind="event", ignored=number == 0)
+        build.problem(f"item:{number}", "refused", level=Problem.Level.ITEM, link_id=link.pk, enrollment=running_well)
+    said = text_of(page)
+    assert "1 problem needs you." in said
+    assert "2 times · 1 ignored" in said
 
 
 def test_the_label_of_an_item_is_not_shown(page: Client, running_well: Enrollment) -> None:

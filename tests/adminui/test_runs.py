@@ -25,10 +25,10 @@ def line(run: Run, code: str, **values: object) -> RunLine:
 
 def test_lines_are_words_with_side_item_and_fields(page: Client, run: Run) -> None:
     line(run, "updated", side="nextcloud", link_id=92, fields="title location", note="")
-    line(run, "failed", side="exchange", link_id=7, note="unwritten")
+    line(run, "failed", side="exchange", link_id=7, note="refused")
     said = text_of(page, f"/runs/{run.pk}/")
-    assert "Updated Nextcloud 92 title location" in said
-    assert "Failed Exchange 7 unwritten" in said
+    assert "Updated in Nextcloud: title and location. Nextcloud 92" in said
+    assert "Failed: Exchange does not take it. Exchange 7" in said
 
 
 def test_a_code_without_words_is_shown_as_it_is(page: Client, run: Run) -> None:

@@ -105,6 +105,14 @@ def test_an_approved_user_is_active_and_due(page: Client, admin: User, caplog: p
     assert "henrik" not in caplog.text
 
 
+def test_an_approved_user_may_have_to_wait_for_a_preview(page: Client) -> None:
+    henrik = build.waiting("henrik", preview_first=True)
+    answer = page.post(f"/users/{henrik.pk}/approve/", {"mailbox": "henrik@example.org"}, follow=True)
+    assert "The first sync waits until its preview was approved" in answer.content.decode()
+    henrik.refresh_from_db()
+    assert henrik.state == Enrollment.State.PREVIEW
+
+
 def test_an_approval_counts_for_the_mailbox_that_the_admin_saw(page: Client) -> None:
     henrik = build.waiting("henrik")
     Enrollment.objects.update(mailbox="director@example.org")

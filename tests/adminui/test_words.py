@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
-from pathlib import Path
 
 import pytest
 from django.utils import timezone
@@ -15,7 +13,6 @@ from syncapp.items import Kind
 from syncapp.models import Enrollment, Hold, Pairing, Problem, Run
 
 NOW = dt.datetime(2026, 11, 23, 9, 0, tzinfo=dt.UTC)
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(
@@ -71,14 +68,3 @@ def test_thousands_stand_apart() -> None:
 )
 def test_every_code_has_words(table: dict[str, object], codes: list[str]) -> None:
     assert set(table) == set(codes)
-
-
-def test_every_code_that_a_run_notes_has_words() -> None:
-    sources = [*(ROOT / "syncapp" / "engine").glob("*.py"), *(ROOT / "syncapp" / "jobs").glob("*.py")]
-    noted = {
-        code
-        for source in sources
-        for code in re.findall(r'(?:journal\.note\(|runs\.note\([^"]*)"([a-z-]+)"', source.read_text())
-    }
-    assert noted
-    assert noted <= set(words.LINES)

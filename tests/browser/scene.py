@@ -82,7 +82,7 @@ def run_with_log(person: Enrollment) -> Run:
             code="updated",
             side="nextcloud",
             link_id=92,
-            fields="title, location",
+            fields="location title",
         ),
     ]
     RunLine.objects.bulk_create(lines)

@@ -105,7 +105,7 @@ def test_a_user_leads_to_runs_and_their_logs(signed_in: Page, picture: Picture) 
     expect(signed_in.get_by_role("status").filter(has_text="Due now")).to_be_visible()
     signed_in.locator(f"#run-{run.pk}").click()
     log = signed_in.get_by_role("region", name="Log")
-    expect(log.get_by_role("row").filter(has_text="title, location")).to_contain_text("92")
+    expect(log.get_by_role("row").filter(has_text="title and location")).to_contain_text("92")
     fits(signed_in)
     picture(signed_in, "run")
 

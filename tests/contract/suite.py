@@ -193,6 +193,10 @@ class SideContract:
             # A copy, because a side may know its own projections.
             assert content(side.project(replace(once))) == content(once)
 
+    def test_what_it_holds_passes_its_own_check(self, side: Side, kind: Kind) -> None:
+        for item in examples(kind):
+            side.check(side.project(item), samples.uid())
+
     def test_reading_leaves_out_what_is_not_there(self, side: Side, folder: str) -> None:
         made = create(side, folder, samples.plain(side.kind))
         assert set(side.read([made.id, NOWHERE])) == {made.id}
@@ -255,6 +259,7 @@ class SideContract:
         written(side.delete([Deletion(made.id, made.revision)])[0])
         found = side.find([], [made.uid])
         assert [each.in_bin for each in found] == ([True] if kind in self.bins else [])
+        assert [each for each in side.binned() if each.uid == made.uid] == found
         for each in found:
             binned = read(side, each.id)
             assert binned.in_bin

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from syncapp.jobs.sync import BuildSides
+    from syncapp.jobs.sides import Build
     from syncapp.models import Enrollment, ServiceAccount
     from syncapp.side import SidesOf
 
@@ -35,7 +35,7 @@ class Habit(StrEnum):
     FORGET_NEWER_DIRT = "forget-newer-dirt"
 
 
-def builder(folder: Path) -> BuildSides:
+def builder(folder: Path) -> Build:
     """Builds the sides of a person from the shelf, and tells the observer when they are there and when they close."""
     from syncapp.jobs.sides import named
     from syncapp.side import SideName, SidesOf

@@ -31,7 +31,7 @@ from lab.chaos.server import Stored
 from lab.chaos.town import event, title_of
 from syncapp.engine.lease import TAKEOVER_SECONDS
 from syncapp.items import Event
-from syncapp.jobs import accounts, places, refresh, sync
+from syncapp.jobs import accounts, leases, places, refresh, sync
 from syncapp.models import AccountSlot, Enrollment, Heartbeat, Hold, Link, Problem, Run, ServiceAccount
 from syncapp.side import SideName
 from tests.e2e.racing import Habit
@@ -337,7 +337,7 @@ def test_an_admin_who_decides_during_a_workers_commit_waits_for_its_end(make_pla
     assert link.pairing_id is not None
     held = Hold.objects.create(enrollment=person, pairing_id=link.pairing_id, link=link, side=EXCHANGE,
                                reason=Hold.Reason.MANY, survivor=b"", at=timezone.now())  # fmt: skip
-    lease = claim_now(person.pk, "a worker", sync.LEASE_SECONDS)
+    lease = claim_now(person.pk, "a worker", leases.LEASE_SECONDS)
     assert lease is not None
     with ThreadPoolExecutor(1) as admin:
         with transaction.atomic():

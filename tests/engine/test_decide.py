@@ -111,8 +111,9 @@ def test_a_conflict_goes_by_the_rule() -> None:
         decision = merge(event(), event(location="Raum 1"), event(location="Raum 2"), winner=winner)
         assert decision.writes.keys() == {winner.other}
         assert decision.writes[winner.other].item == event(location=place)
-        assert decision.conflicts == {("location",)}
-        assert decision.winner is winner
+        assert decision.conflicts == {("location",): winner}
+        assert decision.lost_on(winner.other) == decision.conflicts
+        assert not decision.lost_on(winner)
 
 
 def test_start_and_end_are_decided_together() -> None:
@@ -208,7 +209,7 @@ def test_one_way_leaves_edits_on_the_target_alone_until_the_source_changes() -> 
     assert quiet.bases[NEXTCLOUD] == PRINTS.item(event())
     decision = merge(event(), event(location="Raum 1"), there, source=EXCHANGE, winner=NEXTCLOUD)
     assert decision.writes[NEXTCLOUD].item == event(location="Raum 1")
-    assert decision.conflicts == {("location",)}
+    assert decision.conflicts == {("location",): EXCHANGE}
 
 
 # Properties ----------------------------------------------------------------------------------------------------------

@@ -11,8 +11,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from syncapp.jobs import places, resting
-from syncapp.models import ServiceAccount
-from tests.jobs.fakes import FakeConsentApp, account
+from syncapp.models import Enrollment, Link, Problem, Run, RunLine, ServiceAccount
+from tests.jobs.fakes import HOUR, NOW, FakeConsentApp, account, enrollment
 
 pytestmark = pytest.mark.django_db
 
@@ -70,3 +70,98 @@ def test_refresh_ends_with_what_is_wrong() -> None:
     # Nobody listens where the settings of tests say that Nextcloud is.
     with pytest.raises(CommandError, match=r"no Exchange service account.*can't be reached"):
         call_command("refresh")
+
+
+def test_runs_are_listed_and_told_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    anna = enrollment("anna")
+    call_command("runs", "anna")
+    assert "There is no run yet" in capsys.readouterr().out
+    run = Run.objects.create(enrollment=anna, started_at=NOW, outcome=Run.Outcome.DONE, updated=1)
+    RunLine.objects.create(run=run, at=NOW, code="updated", side="nextcloud", link_id=92, fields="title location")
+    call_command("runs", "ANNA@example.org")
+    assert f"{run.pk}  2026-03-02 08:00  done: 0 created, 1 updated" in capsys.readouterr().out
+    call_command("runs", "anna", run=run.pk)
+    assert "08:00:00  item 92: Updated in Nextcloud: title and location." in capsys.readouterr().out
+
+
+def test_runs_of_nobody_and_runs_of_others_are_not_shown() -> None:
+    theirs = Run.objects.create(enrollment=enrollment("bob"), started_at=NOW)
+    enrollment("anna")
+    with pytest.raises(CommandError, match="Nobody of that name"):
+        call_command("runs", "carol")
+    with pytest.raises(CommandError, match="no run of that number"):
+        call_command("runs", "anna", run=theirs.pk)
+
+
+def refused(uid: str = "anna", label: str = "Budget") -> Problem:
+    """An item of somebody's that a server does not take."""
+    person = Enrollment.objects.filter(nextcloud_uid=uid).first() or enrollment(uid, due_at=timezone.now() + HOUR)
+    link = Link.objects.create(enrollment=person, kind="event", dirty=1, failures=3, not_before=NOW, has_problem=True)
+    return Problem.objects.report(
+        f"item:{link.pk}",
+        level=Problem.Level.ITEM,
+        code="refused",
+        text="It is refused.",
+        enrollment=person,
+        link_id=link.pk,
+        label=label,
+    )
+
+
+def test_problems_are_listed_by_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("problems", "list")
+    assert "There are no problems." in capsys.readouterr().out
+    first, second = refused(), refused("bob", "Urlaub")
+    Problem.objects.report("x", level=Problem.Level.INSTALLATION, code="down", text="It is down.", remedy="Start it.")
+    call_command("problems", "list")
+    out = capsys.readouterr().out
+    assert "[down] 1: It is down. Start it." in out
+    assert "[refused] 2: It is refused." in out
+    assert f'{first.pk}  anna, "Budget", 1 times, next try 2026-03-02 08:00' in out
+    call_command("problems", "ignore", str(second.pk))
+    capsys.readouterr()
+    call_command("problems", "list", user="bob")
+    out = capsys.readouterr().out
+    assert "[refused] 1, 1 of them ignored" in out
+    assert "ignored" in out.splitlines()[1]
+    assert "down" not in out
+    call_command("problems", "list", json=True)
+    told = json.loads(capsys.readouterr().out)["problems"]
+    assert [(each["code"], each["count"], each["ignored"]) for each in told] == [("down", 1, 0), ("refused", 2, 1)]
+
+
+def test_problems_are_decided_about(capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = refused(), refused(label="Urlaub")
+    call_command("problems", "ignore", user="anna")
+    assert "2 problems are left alone" in capsys.readouterr().out
+    assert set(Link.objects.values_list("ignored", "dirty")) == {(True, 0)}
+    call_command("problems", "unignore", str(first.pk))
+    links = dict(Link.objects.values_list("pk", "ignored"))
+    assert links == {first.link_id: False, second.link_id: True}
+    assert Enrollment.objects.get().due_at <= timezone.now()
+    Link.objects.update(failures=3, not_before=timezone.now() + HOUR)
+    call_command("problems", "retry", code="refused")
+    assert set(Link.objects.values_list("failures", "not_before", "ignored")) == {(0, None, False)}
+
+
+def test_problems_have_to_be_named() -> None:
+    with pytest.raises(CommandError, match="Name problems"):
+        call_command("problems", "retry")
+    with pytest.raises(CommandError, match="nothing to ignore"):
+        call_command("problems", "ignore", "7")
+
+
+def test_a_problem_of_everybody_is_nothing_to_try_again() -> None:
+    problem = Problem.objects.report("x", level=Problem.Level.INSTALLATION, code="down", text="x")
+    with pytest.raises(CommandError, match="nothing to retry"):
+        call_command("problems", "retry", str(problem.pk))
+
+
+def test_a_problem_of_a_person_can_be_tried_again_but_not_ignored() -> None:
+    anna = enrollment("anna", due_at=timezone.now() + HOUR)
+    problem = Problem.objects.report("x", level=Problem.Level.ENROLLMENT, code="gone", text="x", enrollment=anna)
+    with pytest.raises(CommandError, match="nothing to ignore"):
+        call_command("problems", "ignore", str(problem.pk))
+    call_command("problems", "retry", str(problem.pk))
+    anna.refresh_from_db()
+    assert anna.due_at <= timezone.now()

@@ -131,6 +131,19 @@ def test_a_lease_that_is_lost_during_a_look_changes_nothing_any_more(scene: Scen
     assert not Run.objects.exists()
 
 
+def test_an_item_that_waits_for_its_next_try_is_nothing_open(scene: Scene) -> None:
+    link = Link.objects.create(
+        enrollment=scene.person, kind=Kind.EVENT, dirty=1, not_before=timezone.now() + HOUR, has_problem=True
+    )
+    report(enrollment=scene.person, link_id=link.pk, level=Problem.Level.ITEM)
+    scene.serve()
+    assert scene.slices == []
+    Link.objects.update(not_before=timezone.now())
+    Enrollment.objects.update(due_at=timezone.now() - MINUTE)
+    scene.serve()
+    assert scene.slices == [None]
+
+
 # Not enough --------------------------------------------------------------------------------------------------------
 
 

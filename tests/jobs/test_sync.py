@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -160,6 +161,31 @@ def test_everything_is_compared_every_few_hours(engine: Engine) -> None:
     old.refresh_from_db()
     assert old.full_comparison_at is not None
     assert timezone.now() - old.full_comparison_at < MINUTE
+
+
+def test_how_often_everything_is_compared_is_a_matter_of_configuration(engine: Engine, settings: Settings) -> None:
+    account()
+    row = person(full_comparison_at=timezone.now() - 8 * HOUR)
+    settings.FULL_COMPARISON_HOURS = 24
+    serve()
+    Enrollment.objects.update(due_at=timezone.now() - MINUTE)
+    settings.FULL_COMPARISON_HOURS = 2
+    serve()
+    assert engine.calls == [(row.pk, False), (row.pk, True)]
+
+
+def test_full_comparisons_are_spread_over_the_people(settings: Settings) -> None:
+    """Whoever began together does not stay together: each has a time of their own, within a sixth of the interval."""
+    settings.FULL_COMPARISON_HOURS = 6
+    begun = timezone.now()
+    people = [Enrollment(pk=number, full_comparison_at=begun) for number in range(1, 301)]
+    due = [
+        sum(sync._full_comparison_due(each, begun + minutes * MINUTE) for each in people)
+        for minutes in (329, 345, 360, 375, 391)
+    ]
+    assert due[0] == 0
+    assert due[-1] == len(people)
+    assert all(60 <= later - earlier <= 90 for earlier, later in pairwise(due))
 
 
 # Who is served -----------------------------------------------------------------------------------------------------

@@ -74,7 +74,9 @@ def test_a_task_is_not_there_and_a_broken_event_is_unreadable(open_side: OpenSid
     assert len(ids) == 2
     found = side.read(ids)
     assert list(found) == [CALENDAR + "odd.ics"]
-    assert isinstance(found[CALENDAR + "odd.ics"], Unreadable)
+    odd = found[CALENDAR + "odd.ics"]
+    assert isinstance(odd, Unreadable)
+    assert odd.revision == listing(side, CALENDAR)[0][CALENDAR + "odd.ics"]
 
 
 def test_connections_and_cookies_are_kept(open_side: OpenSide, control: NextcloudControl) -> None:

@@ -170,6 +170,7 @@ class EwsSide(ABC):
         try:
             item = self._item(native)
         except Unreadable as problem:
+            problem.revision = native.change_key
             return problem
         return Object(
             id=native.id,
@@ -207,11 +208,18 @@ class EwsSide(ABC):
         return list(found.values())
 
     def _matching(self, restriction: Markup | None) -> list[Found]:
-        folders = [each.id for each in (self._known_folders or self.folders())] + [self._landmarks.id(BIN)]
+        folders = [each.id for each in (self._known_folders or self.folders())]
+        return self._in([*folders, self._landmarks.id(BIN)], restriction)
+
+    def _in(self, folders: Sequence[str], restriction: Markup | None) -> list[Found]:
         elements = operations.find_items(
             self.connection, list(map(operations.folder_id, folders)), restriction, FOUND_PATHS
         )
         return [each for each in map(self._found, elements) if each]
+
+    def binned(self) -> list[Found]:
+        """What lies in Deleted Items."""
+        return self._in([self._landmarks.id(BIN)], None)
 
     def _found(self, element: Element) -> Found | None:
         if local(element) != ITEM_TYPE[self.kind]:
@@ -294,6 +302,9 @@ class EwsSide(ABC):
 
     @abstractmethod
     def project(self, item: Item) -> Item: ...
+
+    @abstractmethod
+    def check(self, item: Item, uid: str) -> None: ...
 
     @abstractmethod
     def _complete(self, found: dict[str, Native | SideError]) -> dict[str, Native | SideError]:

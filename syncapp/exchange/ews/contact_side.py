@@ -40,6 +40,9 @@ class EwsContactSide(EwsSide):
         assert isinstance(item, Contact)
         return project_contact(item)
 
+    def check(self, item: Item, uid: str) -> None:
+        """There is no contact of which it is known that Exchange does not take it."""
+
     def _item(self, native: Native) -> Contact:
         return read_contact(native, self.home)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from syncapp.exchange.ews import occurrences, operations
 from syncapp.exchange.ews.common import EwsSide, global_object_id_term, uid_from_global_object_id
 from syncapp.exchange.ews.event_projection import project_event
-from syncapp.exchange.ews.event_writing import event_changes, new_event
+from syncapp.exchange.ews.event_writing import check_event, event_changes, new_event
 from syncapp.exchange.ews.events import read_event
 from syncapp.exchange.ews.markup import Markup
 from syncapp.exchange.ews.native import Native, item_id
@@ -39,6 +39,10 @@ class EwsEventSide(EwsSide):
     def project(self, item: Item) -> Event:
         assert isinstance(item, Event)
         return project_event(item, self.home)
+
+    def check(self, item: Item, uid: str) -> None:  # noqa: ARG002 - any UID will do
+        assert isinstance(item, Event)
+        check_event(item, self.home)
 
     def _item(self, native: Native) -> Event:
         return read_event(native, self.home)

@@ -1,18 +1,19 @@
-"""Sync one person in the foreground."""
+"""Sync one person in the foreground, or say what a sync would do."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db.models import Q
 from django.utils import timezone
 
-from syncapp.jobs import accounts, owners, sync
+from syncapp.jobs import accounts, leases, owners, preview, sync
+from syncapp.management import dry_runs, people
+from syncapp.management.announcements import report
 from syncapp.models import Enrollment, Run, ServiceAccount
 from syncapp.startup import check_ready
-
-_SLOT_SECONDS = 3600.0
 
 
 class Command(BaseCommand):
@@ -22,32 +23,40 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """The person, and whether to compare everything."""
-        parser.add_argument("user", help="user id in Nextcloud, or address of the mailbox")
+        people.add_argument(parser)
         parser.add_argument("--full", action="store_true", help="compare everything, not only what has changed")
+        parser.add_argument("--dry-run", action="store_true", help="say what would be done, and write nothing")
+        parser.add_argument("--json", action="store_true", help="with --dry-run: print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Sync. Raises CommandError when it fails."""
         check_ready()
-        enrollment = self._find(options["user"])
+        enrollment = people.find(options["user"])
+        if options["dry_run"]:
+            self._foresee(enrollment, full=options["full"], as_json=options["json"])
+            return
+        _check_state(enrollment, [Enrollment.State.ACTIVE])
         owner = owners.new_owner()
-        with accounts.slot_for(enrollment, owner, timezone.now(), _SLOT_SECONDS) as account:
+        with accounts.slot_for(enrollment, owner, timezone.now(), dry_runs.SLOT_SECONDS) as account:
             if account is None:
                 raise CommandError("No service account is free: see `python manage.py accounts list`.")
             self._slices(enrollment, account, owner, full=options["full"])
 
-    def _find(self, user: str) -> Enrollment:
-        found = Enrollment.objects.filter(Q(nextcloud_uid=user) | Q(mailbox=user.lower())).first()
-        if found is None:
-            raise CommandError("Nobody of that name is enrolled: see `python manage.py refresh`.")
-        if found.state != Enrollment.State.ACTIVE:
-            raise CommandError(f"This user does not sync now: {Enrollment.State(found.state).label}.")
-        return found
+    def _foresee(self, enrollment: Enrollment, *, full: bool, as_json: bool) -> None:
+        _check_state(enrollment, Enrollment.SERVED)
+        told = preview.told(dry_runs.run(enrollment, full=full))
+        if as_json:
+            self.stdout.write(json.dumps({"user": enrollment.nextcloud_uid, **told}))
+            return
+        self.stdout.write(f"What the next sync of {enrollment.nextcloud_uid} would do.")
+        for line in report(told):
+            self.stdout.write(line)
 
     def _slices(self, enrollment: Enrollment, account: ServiceAccount, owner: str, *, full: bool) -> None:
         shown = 0
         while True:
             enrollment.refresh_from_db()
-            lease = sync.take(enrollment, owner)
+            lease = leases.take(enrollment, owner)
             if lease is None:
                 raise CommandError("A worker is syncing this user right now. Look at the overview page, or try later.")
             served = sync.serve(lease, enrollment, account, full=full and not shown)
@@ -63,10 +72,12 @@ class Command(BaseCommand):
         if run is None:
             self.stdout.write("Everything is in step; nothing had to be done.")
             return
-        self.stdout.write(
-            f"Slice {number}: {run.created} created, {run.updated} updated, {run.deleted} deleted, "
-            f"{run.adopted} adopted, {run.held} held, {run.failed} failed, {run.pending} pending."
-        )
+        self.stdout.write(f"Slice {number}: {run.counted}")
         if served.outcome is Run.Outcome.FAILED:
             last = run.lines.order_by("-pk").first()
             raise CommandError(f"The run failed: {last.note if last else 'see the overview page'}")
+
+
+def _check_state(enrollment: Enrollment, states: Sequence[str]) -> None:
+    if enrollment.state not in states:
+        raise CommandError(f"This user does not sync now: {Enrollment.State(enrollment.state).label}.")

@@ -1,0 +1,1 @@
+"""Databases of former schemas, brought up to date and synced."""
