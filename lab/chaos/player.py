@@ -479,7 +479,7 @@ def repeatable(seed: int = 0) -> Iterator[None]:
 
 @contextmanager
 def playing(kind: Kind, seed: int = 0) -> Iterator[Player]:
-    """A player in an empty database; see ``repeatable``."""
+    """A player in an empty database; what it sets is set back."""
     with repeatable(seed), override_settings():
         player = Player(kind)
         with watching(player.meet_commit):

@@ -40,6 +40,13 @@ def test_it_strikes_only_the_named_user_and_path() -> None:
     assert plan.strike("GetItem", ["ada@lab.example"], "/other") is None
 
 
+def test_it_strikes_only_the_named_client() -> None:
+    plan = FaultPlan()
+    plan.add_json({"client": "Nextcloud*Connector", "times": None, "status": 500})
+    assert plan.strike("PUT", [], "/", "NextcloudExchangeConnector") is not None
+    assert plan.strike("PUT", [], "/", "Thunderbird") is None
+
+
 def test_it_strikes_a_request_once_when_two_faults_match() -> None:
     plan = FaultPlan()
     plan.add_json([{"status": 500}, {"status": 503}])
