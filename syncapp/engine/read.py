@@ -33,7 +33,7 @@ class Turns:
     def __init__(self, work: Work, *, suspects: bool) -> None:
         self._work = work
         self._begun, self._most = ("attempts >= %s", 1) if suspects else ("attempts < %s", BATCH)
-        self._last = dict.fromkeys(_ROWS, 0)
+        self._after = dict.fromkeys(_ROWS, 0)
 
     def next(self) -> list[Link]:
         """The next batch; nobody is left when it is empty."""
@@ -41,20 +41,24 @@ class Turns:
         first = first[: max(self._most // 2, self._most - len(second))]
         second = second[: self._most - len(first)]
         for row, taken in zip(_ROWS, (first, second), strict=True):
-            self._last[row] = taken[-1] if taken else self._last[row]
+            if taken:
+                self._after[row] = taken[-1]
         pks = first + second
         return statements.read(Link, f"SELECT * FROM syncapp_link WHERE id IN {among(pks)} ORDER BY id", pks)  # noqa: S608
 
     def _waiting(self, row: str) -> list[int]:
-        """The keys of those who come next in a row."""
-        while True:
+        """The keys of those who come next in a row. Nobody looks again at the end of one."""
+        while row in self._after:
             where = f"{self._begun} AND {row}"
-            due = self._work.due(where, [_SUSPECT], after=self._last[row], limit=self._most, columns="id")
+            due = self._work.due(where, [_SUSPECT], after=self._after[row], limit=self._most, columns="id")
             found = statements.column(*due)
-            waiting = [pk for pk in found if self._work.rounds[pk] < _ROUNDS]
-            if waiting or not found:
+            if waiting := [pk for pk in found if self._work.rounds[pk] < _ROUNDS]:
                 return waiting
-            self._last[row] = found[-1]
+            if found:
+                self._after[row] = found[-1]
+            else:
+                del self._after[row]
+        return []
 
 
 def begin(work: Work, batch: Sequence[Link]) -> None:
