@@ -19,7 +19,7 @@ from lab.chaos.writing import MOST_EDITS
 from syncapp.items import Kind
 from syncapp.side import SideName
 
-LENGTHS = range(2, 9)
+LENGTHS = range(3, 9)
 """So many things happen in one history, beside what is there at first."""
 MOMENTS = 30
 """A run in these small worlds seldom has more moments than this."""
@@ -37,6 +37,8 @@ _DEEDS: Mapping[Deed, float] = {
     Deed.ANOTHER_UID: 0.4,
     Deed.TWIN: 0.7,
 }
+_WRITES: Mapping[str, float] = dict.fromkeys(sorted(WRITES), 1.0) | {"update": 4, "create": 3, "delete": 2}
+"""Most runs have no others: what waits for one of these does happen."""
 _FAULTS: Mapping[Fault, float] = dict.fromkeys(Fault, 1.0) | {Fault.CRASH: 5, Fault.UNREACHABLE: 3, Fault.LATE: 3}
 
 
@@ -76,10 +78,10 @@ _RESTORES: Mapping[str, float] = {
     "forget": 0.3,
 }
 THEMES: Mapping[str, Theme] = {
-    "usual": Theme(_USUAL, hot=0.3),
-    "hot": Theme(_USUAL, hot=0.75),
+    "usual": Theme(_USUAL, hot=0.6),
+    "hot": Theme(_USUAL, hot=0.9),
     "races": Theme({**_USUAL, "race": 8}, hot=0.6),
-    "restores": Theme({**_USUAL, **_RESTORES}, hot=0.4),
+    "restores": Theme({**_USUAL, **_RESTORES}, hot=0.7),
     "lies": Theme({**_USUAL, "lie": 5, "lose_tokens": 1}, hot=0.5),
     "holds": Theme({**_USUAL, "decide": 3}, hot=0.5, limits=(0, 1, 2)),
     "deletions": Theme({"create": 1, "run": 1, "deletion": 6, "act": 1}, hot=0.8),
@@ -268,7 +270,8 @@ class _Maker:
             return "*", min(self.random.randrange(MOMENTS), self.random.randrange(MOMENTS))
         if kind < 0.75:
             when = self.random.choice(["*", *When])
-            return f"{self.random.choice(sorted(WRITES))}.{when}", self.random.choice([0, 0, 0, 1, 2])
+            write = self.random.choices(list(_WRITES), list(_WRITES.values()))[0]
+            return f"{write}.{when}", self.random.choice([0, 0, 0, 1, 2])
         if kind < 0.85:
             return "commit.*", self.random.randrange(24)
         if kind < 0.98:
