@@ -23,6 +23,7 @@ _BOOKKEEPING = frozenset(
     | {"X-MICROSOFT-SKYPETEAMSMEETINGURL"}
 )
 _PRIVACY = {"PUBLIC": "", "PRIVATE": "private", "CONFIDENTIAL": "confidential", "X-PERSONAL": "personal"}
+_FORMATTED = re.compile(r"<(?:b|strong|i|em|u|s|a|ul|ol|li|table|img|h[1-6]|pre|blockquote)\b", re.IGNORECASE)
 _LINK = re.compile(r"""(?:href|src)\s*=\s*["']?([^"'>\s]+)""", re.IGNORECASE)
 
 
@@ -138,13 +139,13 @@ def _lines(text: str) -> str:
 
 
 def _html(event: Any) -> str:
-    """The words and the links of a description in HTML."""
+    """The words and the links of a description in HTML that has more than words."""
     for name in ("STYLED-DESCRIPTION", "X-ALT-DESC"):
         value = _first(event, name)
         kind = "" if value is None else str(value.params.get("FMTTYPE", "")).lower()
         if value is not None and (kind == "text/html" or (name == "STYLED-DESCRIPTION" and not kind)):
             html = str(value).replace("\\n", "\n").replace("\\,", ",").replace("\\;", ";")
-            return "\n".join([html_words(html), *_LINK.findall(html)])
+            return "\n".join([html_words(html), *_LINK.findall(html)]) if _FORMATTED.search(html) else ""
     return ""
 
 

@@ -75,7 +75,7 @@ def _groups(events: list[_Block]) -> Iterator[list[_Block]]:
 
 def _calendars(data: bytes) -> Iterator[list[_Block]]:
     """The components of each VCALENDAR; components that stand in none are taken as if they stood in one."""
-    lines = _logical(data)
+    lines = _logical(_utf8(data))
     begins = [line.strip().upper() for line in lines if line[:6].upper() == b"BEGIN:"]
     if not begins:
         raise NotReadable("There is no calendar in the file.")
@@ -106,6 +106,15 @@ def _calendars(data: bytes) -> Iterator[list[_Block]]:
                 blocks[-1].own.append(_unfolded(line))
     if open_names:
         raise NotReadable("The file ends in the middle of a component.")
+
+
+def _utf8(data: bytes) -> bytes:
+    """The text as Nextcloud stores it: what is no UTF-8 is taken for Latin-1 (sabre/dav, StringUtil::ensureUTF8)."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return data.decode("latin-1").encode()
+    return data
 
 
 def _logical(data: bytes) -> list[bytes]:

@@ -9,11 +9,13 @@ from types import MappingProxyType
 from typing import Any
 
 from syncapp.items.fields import Field, Shape, address_key, joined, line, number, paragraphs
+from syncapp.items.html import formatting
 from syncapp.items.values import (
     WEEKDAYS,
     Attendee,
     Busy,
     Frequency,
+    Importance,
     Kind,
     Moment,
     Person,
@@ -44,7 +46,8 @@ class Event:
     """An appointment or a series, belonging to neither side.
 
     ``start`` and ``end`` are both dates (all-day; ``end`` is the day after the last) or both zoned times. ``reminder``
-    is in minutes before the start, None for no reminder. ``exceptions`` are unique by their original start.
+    is in minutes before the start, None for no reminder. ``exceptions`` are unique by their original start. ``html`` is
+    the description with its formatting; it says the same as ``description``, and is empty where nothing is formatted.
     """
 
     start: Moment
@@ -54,10 +57,15 @@ class Event:
     recurrence: Recurrence | None = None
     location: str = ""
     description: str = ""
+    html: str = ""
     reminder: int | None = None
     categories: tuple[str, ...] = ()
     busy: Busy = Busy.BUSY
     privacy: Privacy = Privacy.NORMAL
+    importance: Importance = Importance.NORMAL
+    url: str = ""
+    meeting_link: str = ""
+    cancelled: bool = False
     organizer: Person | None = None
     attendees: tuple[Attendee, ...] = ()
     exceptions: tuple[Occurrence, ...] = ()
@@ -156,6 +164,14 @@ def _normal_privacy(privacy: Privacy) -> str:
     return "" if privacy is Privacy.NORMAL else privacy.value
 
 
+def _normal_importance(importance: Importance) -> str:
+    return "" if importance is Importance.NORMAL else importance.value
+
+
+def _normal_flag(value: bool) -> str:
+    return "yes" if value else ""
+
+
 def duration_end(start: Moment, master: Event) -> Moment:
     """Where an occurrence of ``master`` that begins at ``start`` ends if nobody changed its length."""
     if isinstance(start, ZonedTime) and isinstance(master.start, ZonedTime) and isinstance(master.end, ZonedTime):
@@ -189,7 +205,18 @@ EVENT_FIELDS: tuple[Field, ...] = (
     ),
     Field("recurrence", "Recurrence", "RRULE, RDATE", "Recurrence", normal_recurrence, "recurrence", group="time"),
     Field("location", "Location", "LOCATION", "Location", line, "location", per_occurrence=True),
-    Field("description", "Description", "DESCRIPTION", "Body", paragraphs, "body", per_occurrence=True),
+    Field("description", "Description", "DESCRIPTION", "Body", paragraphs, "body", group="text", per_occurrence=True),
+    Field(
+        "html",
+        "Formatted description",
+        "X-ALT-DESC or STYLED-DESCRIPTION",
+        "Body",
+        formatting,
+        "body",
+        group="text",
+        per_occurrence=True,
+        note="only while it says the same as the plain text; fonts, sizes and colours alone are no change",
+    ),
     Field(
         "reminder",
         "Reminder",
@@ -220,6 +247,33 @@ EVENT_FIELDS: tuple[Field, ...] = (
         per_occurrence=True,
     ),
     Field("privacy", "Privacy", "CLASS", "Sensitivity", _normal_privacy, "sensitivity"),
+    Field(
+        "importance",
+        "Importance",
+        "PRIORITY",
+        "Importance",
+        _normal_importance,
+        "importance",
+        note="high, normal or low: priorities 1 to 4 are high, 6 to 9 are low",
+    ),
+    Field("url", "Web address", "URL", "MeetingWorkspaceUrl", line, note="Outlook shows it nowhere"),
+    Field(
+        "meeting_link",
+        "Online meeting",
+        "X-MICROSOFT-SKYPETEAMSMEETINGURL",
+        "SkypeTeamsMeetingUrl (extended property)",
+        line,
+        "onlineMeeting",
+    ),
+    Field(
+        "cancelled",
+        "Cancelled",
+        "STATUS:CANCELLED",
+        "IsCancelled, written as PidLidAppointmentStateFlags",
+        _normal_flag,
+        "isCancelled",
+        per_occurrence=True,
+    ),
     Field("organizer", "Organizer", "ORGANIZER", "Organizer", _normal_person, "organizer", read_only=True),
     Field(
         "attendees",

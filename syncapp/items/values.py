@@ -140,6 +140,14 @@ class Privacy(StrEnum):
     CONFIDENTIAL = "confidential"
 
 
+class Importance(StrEnum):
+    """How much an event matters (MS-OXCMSG PidTagImportance)."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+
+
 @dataclass(frozen=True)
 class Person:
     """Somebody with a mail address, as organizer of an event."""

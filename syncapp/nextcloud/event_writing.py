@@ -6,14 +6,15 @@ A stored object is patched: lines that say nothing about a changed element stay 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 
 from syncapp.items.elements import EXCEPTIONS, Element
 from syncapp.items.event import Event, Occurrence
 from syncapp.items.fields import address_key, line
-from syncapp.items.values import Attendee, Busy, Moment, Person, Privacy, ZonedTime, moment_key
+from syncapp.items.html import says_the_same
+from syncapp.items.values import Attendee, Busy, Importance, Moment, Person, Privacy, ZonedTime, moment_key
 from syncapp.nextcloud import parsing
 from syncapp.nextcloud.calendar_values import (
     LINES,
@@ -27,14 +28,17 @@ from syncapp.nextcloud.calendar_values import (
 from syncapp.nextcloud.content_lines import Component, Line, Parameters, Text
 from syncapp.nextcloud.events import (
     COMPONENT,
+    FORMATTED,
+    MEETING_LINK,
     EventObject,
     attendees_of,
+    html_line,
     in_series,
     parse,
     reminder_of,
     same,
 )
-from syncapp.nextcloud.text_values import constant_line, escape, make_line
+from syncapp.nextcloud.text_values import constant_line, escape, make_line, unescape_text
 from syncapp.nextcloud.timezones import rules_start, vtimezone, zone_by_name
 from syncapp.side import Refused
 
@@ -56,6 +60,9 @@ _OUTLOOK_BUSY = {
     Busy.OUT_OF_OFFICE: "OOF",
     Busy.ELSEWHERE: "WORKINGELSEWHERE",
 }
+_PRIORITIES = {Importance.HIGH: "1", Importance.LOW: "9"}
+_USUAL = ("", (), Busy.BUSY, Privacy.NORMAL, Importance.NORMAL)
+"""What a new object need not say."""
 ROLES = {"required": "REQ-PARTICIPANT", "optional": "OPT-PARTICIPANT", "resource": "NON-PARTICIPANT"}
 ANSWERS = {"none": "NEEDS-ACTION", "accepted": "ACCEPTED", "tentative": "TENTATIVE", "declined": "DECLINED"}
 _NOT_IN_OVERRIDES = frozenset(
@@ -69,9 +76,14 @@ _ORDER = (
     "recurrence",
     "location",
     "description",
+    "html",
     "categories",
     "busy",
+    "cancelled",
     "privacy",
+    "importance",
+    "url",
+    "meeting_link",
     "organizer",
     "attendees",
     "reminder",
@@ -90,7 +102,7 @@ def new(event: Event, uid: str, now: datetime) -> Text:
     master.add(writer.moment("DTEND", event.end))
     for name in _UNTIMED:
         value = getattr(event, name)
-        if (value or value == 0) and value is not Busy.BUSY and value is not Privacy.NORMAL:
+        if not (value is None or value is False or value in _USUAL):
             writer.write(master, name, event)
     exceptions = {moment_key(each.original): each for each in event.exceptions}
     for key in sorted(exceptions):
@@ -221,8 +233,20 @@ class _Writer:
 
     def write_description(self, component: Component, event: Event) -> None:
         self.write_text(component, "DESCRIPTION", event.description)
-        # The same text as HTML is out of date now, and clients that know it would go on showing it.
-        component.put("X-ALT-DESC", ())
+        old = html_line(component)
+        if old is not None and not says_the_same(unescape_text(old.value), event.description):
+            # It is out of date now, and clients that know it would go on showing it.
+            self.write_html(component, replace(event, html=""))
+
+    def write_html(self, component: Component, event: Event) -> None:
+        old = html_line(component)
+        name, parameters = (
+            (old.name, old.parameters) if old is not None else ("X-ALT-DESC", (("FMTTYPE", "text/html"),))
+        )
+        for each in FORMATTED:
+            component.put(
+                each, [self.line(name, escape(event.html), parameters)] if event.html and each == name else ()
+            )
 
     def write_start(self, component: Component, event: Event) -> None:
         component.put("DTSTART", [self.moment("DTSTART", event.start)])
@@ -266,6 +290,23 @@ class _Writer:
 
     def write_privacy(self, component: Component, event: Event) -> None:
         component.put("CLASS", [self.constant("CLASS", _CLASSES[event.privacy])])
+
+    def write_cancelled(self, component: Component, event: Event) -> None:
+        stated = component.first("STATUS")
+        if event.cancelled:
+            component.put("STATUS", [self.constant("STATUS", "CANCELLED")])
+        elif stated is not None and stated.value.strip().upper() == "CANCELLED":
+            component.put("STATUS", ())
+
+    def write_importance(self, component: Component, event: Event) -> None:
+        priority = _PRIORITIES.get(event.importance)
+        component.put("PRIORITY", [self.constant("PRIORITY", priority)] if priority else ())
+
+    def write_url(self, component: Component, event: Event) -> None:
+        component.put("URL", [self.line("URL", event.url, (("VALUE", "URI"),))] if event.url else ())
+
+    def write_meeting_link(self, component: Component, event: Event) -> None:
+        component.put(MEETING_LINK, [self.line(MEETING_LINK, event.meeting_link)] if event.meeting_link else ())
 
     def write_organizer(self, component: Component, event: Event) -> None:
         person = event.organizer
@@ -333,7 +374,7 @@ class _Writer:
         # Fields of the whole series stand in each changed occurrence too; one with a value of its own keeps it.
         different += [
             name
-            for name in ("categories", "privacy", "organizer", "attendees")
+            for name in ("categories", "privacy", "importance", "url", "meeting_link", "organizer", "attendees")
             if name in names and getattr(now_there, name) == getattr(before, name)
         ]
         if "start" in different:
@@ -415,6 +456,11 @@ _WRITERS: Mapping[str, Callable[[_Writer, Component, Event], None]] = {
     "recurrence": _Writer.write_recurrence,
     "location": _Writer.write_location,
     "description": _Writer.write_description,
+    "html": _Writer.write_html,
+    "cancelled": _Writer.write_cancelled,
+    "importance": _Writer.write_importance,
+    "url": _Writer.write_url,
+    "meeting_link": _Writer.write_meeting_link,
     "categories": _Writer.write_categories,
     "busy": _Writer.write_busy,
     "privacy": _Writer.write_privacy,
@@ -422,7 +468,7 @@ _WRITERS: Mapping[str, Callable[[_Writer, Component, Event], None]] = {
     "attendees": _Writer.write_attendees,
     "reminder": _Writer.write_reminder,
 }
-_PER_OCCURRENCE = ("start", "end", "title", "location", "description", "reminder", "busy")
+_PER_OCCURRENCE = ("start", "end", "title", "location", "description", "html", "reminder", "busy", "cancelled")
 
 
 def _component(name: str, content: Iterable[Line | Component], line_end: bytes = b"\r\n") -> Component:

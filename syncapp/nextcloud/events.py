@@ -13,11 +13,13 @@ from typing import Any
 
 from syncapp.items.event import EVENT_FIELDS, Event, Occurrence
 from syncapp.items.fields import address_key
+from syncapp.items.html import formatting, says_the_same, text_of_html
 from syncapp.items.once import once
 from syncapp.items.values import (
     Attendee,
     Busy,
     Frequency,
+    Importance,
     Moment,
     Person,
     Privacy,
@@ -39,11 +41,14 @@ from syncapp.nextcloud.calendar_values import (
     read_rule,
 )
 from syncapp.nextcloud.content_lines import Component, Line, remembered
-from syncapp.nextcloud.text_values import split, unescape
+from syncapp.nextcloud.text_values import split, unescape_text
 from syncapp.nextcloud.timezones import zone_by_name, zone_of
 from syncapp.side import Unreadable
 
 COMPONENT = "VEVENT"
+FORMATTED = ("X-ALT-DESC", "STYLED-DESCRIPTION")
+"""Properties with the description in HTML: Outlook's, and that of RFC 9073 section 6.5."""
+MEETING_LINK = "X-MICROSOFT-SKYPETEAMSMEETINGURL"
 VOLATILE = frozenset({"DTSTAMP", "LAST-MODIFIED", "CREATED", "SEQUENCE", "PRODID"})
 """Lines that programs touch by themselves: they say nothing about whether a person edited the event."""
 
@@ -151,6 +156,9 @@ class EventObject:
             recurrence=recurrence,
             categories=categories_of(component),
             privacy=_privacy(component),
+            importance=_importance(component),
+            url=address_in(component, "URL"),
+            meeting_link=address_in(component, MEETING_LINK),
             organizer=_organizer(component),
             attendees=tuple([attendee for _, attendee in attendees_of(component)]),
         )
@@ -158,14 +166,17 @@ class EventObject:
     def values(self, component: Component) -> dict[str, Any]:
         """The values that each occurrence of a series may have for itself, by field, as one VEVENT has them."""
         start = self.start if component is self.master else self._start_of(component)
+        description, html = _description(component)
         return {
             "title": text_of(component, "SUMMARY"),
             "start": start,
             "end": self._end_of(component, start),
             "location": text_of(component, "LOCATION"),
-            "description": text_of(component, "DESCRIPTION"),
+            "description": description,
+            "html": html,
             "reminder": reminder_of(component, start)[1],
             "busy": _busy(component),
+            "cancelled": _word(component, "STATUS") == "CANCELLED",
         }
 
     def _end_of(self, component: Component, start: Moment) -> Moment:
@@ -292,7 +303,7 @@ def whole(text: content_lines.Text) -> bytes:
 def text_of(component: Component, name: str) -> str:
     """The text of a property, "" without one."""
     line = component.first(name)
-    return "" if line is None else unescape(line.value)
+    return "" if line is None else unescape_text(line.value)
 
 
 def categories_of(component: Component) -> tuple[str, ...]:
@@ -300,7 +311,7 @@ def categories_of(component: Component) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for line in component.all("CATEGORIES"):
         for each in split(line.value, ","):
-            if name := unescape(each).strip():
+            if name := unescape_text(each).strip():
                 found[name] = None
     return tuple(found)
 
@@ -313,6 +324,38 @@ def _busy(component: Component) -> Busy:
     if outlook not in (None, Busy.FREE):
         return outlook
     return Busy.TENTATIVE if outlook is None and _word(component, "STATUS") == "TENTATIVE" else Busy.BUSY
+
+
+def html_line(component: Component) -> Line | None:
+    """The line that has the description in HTML."""
+    lines = [line for name in FORMATTED for line in component.all(name)]
+    return next((each for each in lines if each.parameter("FMTTYPE").lower() == "text/html"), None)
+
+
+def _description(component: Component) -> tuple[str, str]:
+    """The description, and the same in HTML. One in HTML that says something else is left from before an edit."""
+    plain, line = text_of(component, "DESCRIPTION"), html_line(component)
+    if line is None:
+        return plain, ""
+    html = unescape_text(line.value)
+    if not plain.strip():
+        plain = text_of_html(html)
+    return plain, html if formatting(html) and says_the_same(html, plain) else ""
+
+
+def _importance(component: Component) -> Importance:
+    """PRIORITY in the three steps of Outlook (MS-OXCICAL section 2.1.3.1.1.20.17)."""
+    word = _word(component, "PRIORITY")
+    number = int(word) if word.isdecimal() and len(word) == 1 else 0
+    if number in (0, 5):
+        return Importance.NORMAL
+    return Importance.HIGH if number < 5 else Importance.LOW
+
+
+def address_in(component: Component, name: str) -> str:
+    """The address in a URI property, "" without one."""
+    line = component.first(name)
+    return "" if line is None else line.value.strip()
 
 
 def _privacy(component: Component) -> Privacy:

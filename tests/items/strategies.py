@@ -15,6 +15,7 @@ from syncapp.items.values import (
     Busy,
     Email,
     Frequency,
+    Importance,
     Moment,
     Person,
     Phone,
@@ -31,6 +32,8 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.samp
     ["", " ", "Budget", "budget ", "Bu\u0308cher", "Bücher", "Zeile\r\nZeile", "a\x1fb", "\u00a0", "Straße"]
 )
 addresses = st.sampled_from(["anna@lab.example", "Anna@Lab.Example", "mailto:bob@lab.example", "", " c@lab.example"])
+htmls = st.sampled_from(["", "", "<p>a <b>b</b></p>", "<ul><li>x</ul>", "<p>plain</p>", "a<script>b</script>"])
+links = st.sampled_from(["", "https://a.example/x?y=1", " https://b.example "])
 zones = st.sampled_from(["Europe/Berlin", "Europe/Vienna", "America/New_York", "Asia/Kolkata", "UTC", ""])
 walls = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1))
 zoned = st.builds(ZonedTime, walls, zones)
@@ -66,6 +69,8 @@ _occurrence_values = st.fixed_dictionaries(
         "title": texts,
         "location": texts,
         "description": texts,
+        "html": htmls,
+        "cancelled": st.booleans(),
         "start": moments,
         "end": moments,
         "reminder": st.none() | st.integers(0, 60),
@@ -94,6 +99,11 @@ def events(draw: st.DrawFn) -> Event:
         categories=draw(few(texts)),  # type: ignore[arg-type]
         busy=draw(st.sampled_from(Busy)),
         privacy=draw(st.sampled_from(Privacy)),
+        html=draw(htmls),
+        importance=draw(st.sampled_from(Importance)),
+        url=draw(links),
+        meeting_link=draw(links),
+        cancelled=draw(st.booleans()),
         organizer=draw(st.none() | st.builds(Person, addresses, texts)),
         attendees=draw(few(st.builds(Attendee, addresses, texts))),  # type: ignore[arg-type]
         exceptions=() if recurrence is None else draw(_exceptions(_first_days(start))),

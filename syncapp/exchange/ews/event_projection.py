@@ -20,13 +20,14 @@ from syncapp.exchange.ews.times import (
 )
 from syncapp.exchange.ews.xml import legal
 from syncapp.items.event import EVENT_FIELDS, Event, Occurrence
+from syncapp.items.html import formatting, says_the_same, text_of_html
 from syncapp.items.values import Moment, Recurrence, ZonedTime, moment_key
 from syncapp.items.zones import iana_to_windows
 from syncapp.side import Refused
 
 TITLE_LENGTH = 255
 LOCATION_LENGTH = 255
-PLAIN = ("title", "location", "description", "reminder", "busy")
+PLAIN = ("title", "location", "description", "html", "reminder", "busy", "cancelled")
 """The fields that a master and an occurrence have alike, times left out."""
 NORMAL: Mapping[str, Callable[[Any], str]] = {field.name: field.normal for field in EVENT_FIELDS}
 """The normal form of each field: what differs in it differs."""
@@ -48,6 +49,9 @@ def _project(event: Event, home: str) -> Event:
         uid=event.uid,
         categories=_project_categories(event.categories),
         privacy=event.privacy,
+        importance=event.importance,
+        url=_one_line(event.url),
+        meeting_link=_one_line(event.meeting_link),
         **_project_plain({name: getattr(event, name) for name in PLAIN}),
     )
     return found if event.recurrence is None else _project_series(found, event.recurrence, event.exceptions, home)
@@ -70,9 +74,18 @@ def _project_plain(values: dict[str, Any]) -> dict[str, Any]:
             values[name] = _one_line(values[name])[:length].rstrip()
     if "description" in values:
         values["description"] = legal(values["description"])
+    if values.get("html"):
+        values |= _project_html(legal(values["html"]), values.get("description"))
     if values.get("reminder") is not None:
         values["reminder"] = max(values["reminder"], 0)
     return values
+
+
+def _project_html(html: str, description: str | None) -> dict[str, str]:
+    """The body as it comes back: one that is in HTML gives its own words, and is not written where they differ."""
+    if not formatting(html) or (description is not None and not says_the_same(html, description)):
+        return {"html": ""}
+    return {"html": html, "description": text_of_html(html)}
 
 
 def _one_line(value: str) -> str:
@@ -220,5 +233,5 @@ def inherited_values(original: Moment, master: Event) -> dict[str, Any]:
     return {
         "start": original,
         "end": end,
-        **{name: getattr(master, name) for name in ("title", "location", "description", "reminder", "busy")},
+        **{name: getattr(master, name) for name in PLAIN},
     }

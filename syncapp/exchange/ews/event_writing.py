@@ -18,7 +18,7 @@ from syncapp.exchange.ews.event_projection import (
     project_event,
     recurs_in_known_zone,
 )
-from syncapp.exchange.ews.extended import OWN_ID
+from syncapp.exchange.ews.extended import MEETING_LINK, OWN_ID, STATE_FLAGS
 from syncapp.exchange.ews.markup import Markup, t
 from syncapp.exchange.ews.properties import clear_field, path, set_field
 from syncapp.exchange.ews.recurrence import date_of, last_day, recurrence_element
@@ -27,9 +27,9 @@ from syncapp.exchange.ews.times import (
     holdable_zone,
     instant_of,
 )
-from syncapp.exchange.ews.vocabulary import BUSY, PRIVACY
+from syncapp.exchange.ews.vocabulary import BUSY, CANCELLED, IMPORTANCE, PRIVACY
 from syncapp.items.event import Event
-from syncapp.items.values import Moment, ZonedTime
+from syncapp.items.values import Importance, Moment, ZonedTime
 from syncapp.items.zones import iana_to_windows
 from syncapp.side import Refused
 
@@ -75,23 +75,27 @@ def new_event(event: Event, uid: str, own_id: str, home: str) -> Markup:
         _ITEM,
         t("Subject", event.title),
         t("Sensitivity", PRIVACY[event.privacy]),
-        body_element(event.description),
+        body_element(event.description, event.html),
         categories_element(event.categories) if event.categories else None,
+        t("Importance", IMPORTANCE[event.importance]) if event.importance is not Importance.NORMAL else None,
         t("ReminderIsSet", _xml_bool(reminder is not None)),
         t("ReminderMinutesBeforeStart", str(reminder)) if reminder is not None else None,
         OWN_ID.element(own_id),
+        STATE_FLAGS.element(str(CANCELLED)) if event.cancelled else None,
+        MEETING_LINK.element(event.meeting_link) if event.meeting_link else None,
         t("UID", uid),
         *(span[name] for name in ("Start", "End", "IsAllDayEvent")),
         t("LegacyFreeBusyStatus", BUSY[event.busy]),
         t("Location", event.location) if event.location else None,
         recurrence_element(event.recurrence, event.start) if event.recurrence else None,
         *(span[name] for name in ("StartTimeZone", "EndTimeZone")),
+        t("MeetingWorkspaceUrl", event.url) if event.url else None,
     )
 
 
-def body_element(value: str) -> Markup:
-    """A body of plain text."""
-    return t("Body", value, BodyType="Text")
+def body_element(value: str, html: str = "") -> Markup:
+    """A body of plain text, or the same with its formatting."""
+    return t("Body", html, BodyType="HTML") if html else t("Body", value, BodyType="Text")
 
 
 def categories_element(categories: tuple[str, ...]) -> Markup:
@@ -140,20 +144,29 @@ def event_changes(before: Event, after: Event, changed: Collection[str], home: s
         found.append(set_field(where, _ITEM, value) if after.categories else clear_field(where))
     if "privacy" in changed:
         found.append(set_field(path("item:Sensitivity"), _ITEM, t("Sensitivity", PRIVACY[after.privacy])))
-    plain = {name: getattr(after, name) for name in PLAIN if name in changed}
-    return [*found, *_plain_changes(plain)]
+    if "importance" in changed:
+        found.append(set_field(path("item:Importance"), _ITEM, t("Importance", IMPORTANCE[after.importance])))
+    if "url" in changed:
+        where = path("calendar:MeetingWorkspaceUrl")
+        found.append(set_field(where, _ITEM, t("MeetingWorkspaceUrl", after.url)) if after.url else clear_field(where))
+    if "meeting_link" in changed:
+        link, where = after.meeting_link, MEETING_LINK.path
+        found.append(set_field(where, _ITEM, MEETING_LINK.element(link)) if link else clear_field(where))
+    return [*found, *_plain_changes({name: getattr(after, name) for name in PLAIN}, changed)]
 
 
-def _plain_changes(values: Mapping[str, Any]) -> Iterator[Markup]:
-    if "title" in values:
+def _plain_changes(values: Mapping[str, Any], names: Collection[str]) -> Iterator[Markup]:
+    if "title" in names:
         yield set_field(path("item:Subject"), _ITEM, t("Subject", values["title"]))
-    if "location" in values:
+    if "location" in names:
         yield set_field(path("calendar:Location"), _ITEM, t("Location", values["location"]))
-    if "description" in values:
-        yield set_field(path("item:Body"), _ITEM, body_element(values["description"]))
-    if "busy" in values:
+    if "description" in names or "html" in names:
+        yield set_field(path("item:Body"), _ITEM, body_element(values["description"], values["html"]))
+    if "cancelled" in names:
+        yield set_field(STATE_FLAGS.path, _ITEM, STATE_FLAGS.element(str(CANCELLED if values["cancelled"] else 0)))
+    if "busy" in names:
         yield set_field(path("calendar:LegacyFreeBusyStatus"), _ITEM, t("LegacyFreeBusyStatus", BUSY[values["busy"]]))
-    if "reminder" in values:
+    if "reminder" in names:
         reminder = values["reminder"]
         yield set_field(path("item:ReminderIsSet"), _ITEM, t("ReminderIsSet", _xml_bool(reminder is not None)))
         if reminder is not None:
@@ -178,4 +191,4 @@ def occurrence_changes(
         for name, value in _span_elements(span, day_zone).items()
         if name in ("Start", "End") or (name == "IsAllDayEvent" and span.all_day is not master.all_day)
     ]
-    return [*times, *_plain_changes({name: wanted[name] for name in PLAIN if name in names})]
+    return [*times, *_plain_changes(wanted, names)]

@@ -12,7 +12,11 @@ _PROPERTY_SET = "6b1f3c0e-7d52-4a8e-9d55-0c6a2f8e41b7"
 """The property set of ours that our ids on objects we created live in."""
 
 _PATH, _VALUE = f"{{{TYPES}}}ExtendedFieldURI", f"{{{TYPES}}}Value"
-_PROPERTY_SETS = {"6ed8da90-450b-101b-98da-00aa003f1305": "Meeting"}
+_PROPERTY_SETS = {
+    "6ed8da90-450b-101b-98da-00aa003f1305": "Meeting",
+    "00062002-0000-0000-c000-000000000046": "Appointment",
+    "00020329-0000-0000-c000-000000000046": "PublicStrings",
+}
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,12 @@ OWN_UID = _own("ConnectorUid")
 """The UID that we gave to a contact: contacts have none in Exchange."""
 GLOBAL_OBJECT_ID = _extended(DistinguishedPropertySetId="Meeting", PropertyId=str(0x23), PropertyType="Binary")
 """PidLidCleanGlobalObjectId (MS-OXOCAL section 2.2.1.28)."""
+STATE_FLAGS = _extended(DistinguishedPropertySetId="Appointment", PropertyId=str(0x8217), PropertyType="Integer")
+"""PidLidAppointmentStateFlags (MS-OXOCAL section 2.2.1.10), which cancel an event: IsCancelled can't be set."""
+MEETING_LINK = _extended(
+    DistinguishedPropertySetId="PublicStrings", PropertyName="SkypeTeamsMeetingUrl", PropertyType="String"
+)
+"""Where the add-in of Teams keeps the address of a meeting."""
 NAME_PREFIX = _extended(PropertyTag="0x3a45", PropertyType="String")
 """PidTagDisplayNamePrefix (MS-OXPROPS)."""
 HIDDEN = _extended(PropertyTag="0x10f4", PropertyType="Boolean")

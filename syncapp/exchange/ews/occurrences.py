@@ -14,7 +14,7 @@ from typing import Any
 
 from syncapp.exchange.ews import operations, patterns
 from syncapp.exchange.ews.connection import Connection
-from syncapp.exchange.ews.event_projection import NORMAL
+from syncapp.exchange.ews.event_projection import NORMAL, PLAIN
 from syncapp.exchange.ews.event_writing import occurrence_changes
 from syncapp.exchange.ews.events import day_zone_of, original_start, original_starts
 from syncapp.exchange.ews.markup import Markup
@@ -27,7 +27,7 @@ from syncapp.items.event import Event, Occurrence
 from syncapp.items.values import Kind, Moment, ZonedTime, moment_key
 from syncapp.side import ChangedMeanwhile, Creation, Gone, Refused, SideError, Written
 
-_FIELDS = ("title", "start", "end", "location", "description", "reminder", "busy")
+_FIELDS = ("start", "end", *PLAIN)
 _TYPE = path("calendar:CalendarItemType")
 _UNDELETE = "Exchange can't bring back a single deleted date of a series."
 _CHANGED = "Somebody changed this date of the series in Exchange in between."

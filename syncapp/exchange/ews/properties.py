@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 
-from syncapp.exchange.ews.extended import GLOBAL_OBJECT_ID, NAME_PREFIX, OWN_ID, OWN_UID
+from syncapp.exchange.ews.extended import GLOBAL_OBJECT_ID, MEETING_LINK, NAME_PREFIX, OWN_ID, OWN_UID, STATE_FLAGS
 from syncapp.exchange.ews.markup import Markup, joined, t
 
 _ITEM = ("ParentFolderId", "ItemClass", "Subject", "Sensitivity", "Body", "Attachments", "Categories", "Importance")
@@ -13,10 +13,11 @@ _CALENDAR_ITEM = (*_ITEM, "ReminderIsSet", "ReminderMinutesBeforeStart")
 _CALENDAR = (
     "UID", "Start", "End", "IsAllDayEvent", "LegacyFreeBusyStatus", "Location", "IsMeeting", "IsCancelled",
     "CalendarItemType", "MyResponseType", "Organizer", "RequiredAttendees", "OptionalAttendees", "Resources",
-    "Recurrence", "ModifiedOccurrences", "DeletedOccurrences", "StartTimeZone", "EndTimeZone",
+    "Recurrence", "ModifiedOccurrences", "DeletedOccurrences", "StartTimeZone", "EndTimeZone", "MeetingWorkspaceUrl",
 )  # fmt: skip
 _OCCURRENCE = (
-    "UID", "Start", "End", "OriginalStart", "IsAllDayEvent", "LegacyFreeBusyStatus", "Location", "CalendarItemType",
+    "UID", "Start", "End", "OriginalStart", "IsAllDayEvent", "LegacyFreeBusyStatus", "Location", "IsCancelled",
+    "CalendarItemType",
 )  # fmt: skip
 _CONTACT = (
     "FileAs", "DisplayName", "GivenName", "Initials", "MiddleName", "Nickname", "CompanyName", "AssistantName",
@@ -57,11 +58,18 @@ def _paths(prefix: str, names: Iterable[str]) -> list[Markup]:
 
 
 EVENT_PATHS = joined(
-    [*_paths("item", _CALENDAR_ITEM), *_paths("calendar", _CALENDAR), OWN_ID.path, GLOBAL_OBJECT_ID.path]
+    [
+        *_paths("item", _CALENDAR_ITEM),
+        *_paths("calendar", _CALENDAR),
+        OWN_ID.path,
+        GLOBAL_OBJECT_ID.path,
+        STATE_FLAGS.path,
+        MEETING_LINK.path,
+    ]
 )
 """What is read of an event: all that we map, and what tells that anything else changed."""
 
-OCCURRENCE_PATHS = joined([*_paths("item", _CALENDAR_ITEM), *_paths("calendar", _OCCURRENCE)])
+OCCURRENCE_PATHS = joined([*_paths("item", _CALENDAR_ITEM), *_paths("calendar", _OCCURRENCE), STATE_FLAGS.path])
 """What is read of a modified occurrence."""
 
 CONTACT_PATHS = joined(

@@ -99,6 +99,8 @@ def _values(draw: st.DrawFn, original: Moment, event: Event) -> dict[str, Any]:
                 "title": strategies.texts,
                 "location": strategies.texts,
                 "description": strategies.texts,
+                "html": strategies.htmls,
+                "cancelled": st.booleans(),
                 "reminder": st.none() | st.integers(0, 60),
                 "busy": st.sampled_from(Busy),
             },
