@@ -18,7 +18,13 @@ from lab.exchange.soap import Element, EwsError, M, T
 
 # What Exchange calls zones whose rules came with the request and are none of Windows'.
 CUSTOM = "Customized Time Zone"
-WINDOWS_ZONES: dict[str, str] = {**WINDOWS_TO_OLSON, "UTC": "Etc/UTC"}
+# What Windows has had since its updates of 2026, icalendar's table does not know yet.
+_NEW_ZONES = {
+    "Alberta Standard Time": "America/Edmonton",
+    "British Columbia Standard Time": "America/Vancouver",
+    "Manitoba Standard Time": "America/Winnipeg",
+}
+WINDOWS_ZONES: dict[str, str] = {**WINDOWS_TO_OLSON, **_NEW_ZONES, "UTC": "Etc/UTC"}
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _DURATION = re.compile(r"(-)?P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.\d+)?S)?)?$")

@@ -23,6 +23,15 @@ _BOOKKEEPING = frozenset(
     | {"X-MICROSOFT-SKYPETEAMSMEETINGURL"}
 )
 _PRIVACY = {"PUBLIC": "", "PRIVATE": "private", "CONFIDENTIAL": "confidential", "X-PERSONAL": "personal"}
+# icalendar makes a time of a day that names a zone.
+_DAY = re.compile(
+    rb"^((?:DTSTART|DTEND|RECURRENCE-ID|EXDATE|RDATE))(?:;[^:\r\n]*)?:(\d{8}(?:,\d{8})*)(?=\r?$)",
+    re.MULTILINE | re.IGNORECASE,
+)
+# A time in UTC that names a zone beside is in UTC for Nextcloud.
+_UTC = re.compile(rb"^(DTSTART|DTEND);TZID=[^:;\r\n]*:(\d{8}T\d{6}Z)(?=\r?$)", re.MULTILINE | re.IGNORECASE)
+_PERIOD_OF_DAYS = re.compile(rb"^RDATE;[^:]*VALUE=PERIOD[^:]*:(?:[^\r\n]*,)?\d{8}/", re.MULTILINE | re.IGNORECASE)
+_LONGEST_REMINDER = 5 * 366 * 24 * 60
 _FORMATTED = re.compile(r"<(?:b|strong|i|em|u|s|a|ul|ol|li|table|img|h[1-6]|pre|blockquote)\b", re.IGNORECASE)
 _LINK = re.compile(r"""(?:href|src)\s*=\s*["']?([^"'>\s]+)""", re.IGNORECASE)
 
@@ -30,15 +39,34 @@ _LINK = re.compile(r"""(?:href|src)\s*=\s*["']?([^"'>\s]+)""", re.IGNORECASE)
 def calendar_of(text: bytes) -> icalendar.Calendar:
     """An object in Nextcloud. Raises NotReadable when icalendar can't read what an event needs."""
     try:
-        calendar = icalendar.Calendar.from_ical(text)
+        calendar = icalendar.Calendar.from_ical(_UTC.sub(rb"\1:\2", _DAY.sub(rb"\1;VALUE=DATE:\2", text)))
     except (ValueError, KeyError, IndexError, TypeError) as error:
         raise NotReadable(f"icalendar can't read it: {error}") from error
+    if _PERIOD_OF_DAYS.search(text):
+        raise NotReadable("An extra date is a period of days, of which iCalendar has none.")
     events = calendar.walk("VEVENT")
     if not events:
         raise NotReadable("There is no event in it.")
     for event in events:
         _check(event)
+    _as_floating(calendar)
     return calendar
+
+
+def _as_floating(calendar: icalendar.Calendar) -> None:
+    """Dates of a floating series are floating, too: recurring-ical-events would take it for one in UTC."""
+    master, exceptions = series_of(calendar)
+    start = master["DTSTART"].dt
+    if not isinstance(start, datetime) or start.tzinfo:
+        return
+    lists = [lines for name in ("EXDATE", "RDATE") if (lines := master.get(name)) is not None]
+    for each in [line for lines in lists for line in (lines if isinstance(lines, list) else [lines])]:
+        for moment_ in each.dts:
+            if isinstance(moment_.dt, datetime):
+                moment_.dt = moment_.dt.replace(tzinfo=None)
+    for each in exceptions:
+        if isinstance(each["RECURRENCE-ID"].dt, datetime):
+            each["RECURRENCE-ID"].dt = each["RECURRENCE-ID"].dt.replace(tzinfo=None)
 
 
 def _check(event: Any) -> None:
@@ -62,11 +90,43 @@ def series_of(calendar: icalendar.Calendar) -> tuple[Any, list[Any]]:
 
 def read_event(text: bytes, home: str, owner: str) -> Reading:
     """What an object says. ``home`` is the zone of floating times, ``owner`` the address of the calendar's owner."""
-    master, exceptions = series_of(calendar_of(text))
+    calendar = calendar_of(text)
+    master, exceptions = series_of(calendar)
     parts = {MASTER: _values(master, home, owner)}
+    if repeats(calendar):
+        # The moments of the series tell when it begins; its pattern may begin with a date that was moved.
+        for name in ("start", "end", "clock"):
+            parts[MASTER].pop(name, None)
+        _check_expansion(calendar, home)
     for each in exceptions:
-        parts[_name(each["RECURRENCE-ID"].dt, master, home)] = _values(each, home, owner)
+        if _is_of(each, master):
+            parts[_name(each["RECURRENCE-ID"].dt, master, home)] = _values(each, home, owner)
     return Reading(parts)
+
+
+def repeats(calendar: icalendar.Calendar) -> bool:
+    """Whether an object is a series."""
+    master, exceptions = series_of(calendar)
+    named = any(name in master for name in ("RRULE", "RDATE", "EXDATE"))
+    return bool(exceptions) or (named and "RECURRENCE-ID" not in master)
+
+
+def _check_expansion(calendar: icalendar.Calendar, home: str) -> None:
+    """Raises NotReadable for a series that can't be expanded at all."""
+    start, _ = span_of(calendar, home)
+    _expanded(calendar, start, start + timedelta(days=1, hours=1))
+
+
+def _is_of(exception: Any, master: Any) -> bool:
+    """Whether a changed occurrence is one of the series: others are shown by nobody."""
+    original = exception["RECURRENCE-ID"].dt
+    if "RECURRENCE-ID" in master or isinstance(original, datetime) != isinstance(master["DTSTART"].dt, datetime):
+        return True
+    alone = icalendar.Calendar()
+    alone.add_component(master)
+    edge = timedelta(seconds=1) if isinstance(original, datetime) else timedelta(days=1)
+    found = recurring_ical_events.of(alone).between(original - edge, original + edge)
+    return any(each["DTSTART"].dt == original for each in found) or "EXDATE" in master
 
 
 def _name(original: datetime | date, master: Any, home: str) -> str:
@@ -183,7 +243,9 @@ def _span(event: Any) -> tuple[datetime | date, datetime | date]:
         raise NotReadable("It begins on a day and ends at a time, or the other way round.")
     if not isinstance(start, datetime) and end == start:
         end = start + timedelta(days=1)
-    return start, end
+    if isinstance(start, datetime) and isinstance(end, datetime) and not (start.tzinfo and end.tzinfo):
+        end = end.replace(tzinfo=start.tzinfo)
+    return (end, start) if end < start else (start, end)
 
 
 def _alarms(event: Any, start: datetime | date) -> dict[str, str]:
@@ -214,7 +276,8 @@ def _minutes(alarm: Any, start: datetime | date) -> int | None:
         value = value.astimezone(UTC) - start.astimezone(UTC)
     if not isinstance(value, timedelta) or value > timedelta():
         return None
-    return int(-value.total_seconds() // 60)
+    minutes = int(-value.total_seconds() // 60)
+    return minutes if minutes <= _LONGEST_REMINDER else None
 
 
 def _people(event: Any, owner: str) -> dict[str, str]:
@@ -243,13 +306,31 @@ def shown(text: bytes, home: str) -> Shown:
     """When an object happens in the ten years from its start on. Raises NotReadable."""
     calendar = calendar_of(text)
     start, end = span_of(calendar, home)
+    spans = map(_span, _expanded(calendar, start, end))
+    # Exchange counts series in minutes.
+    found = {(_minute(moment(begin, home)), _minute(moment(finish, home))) for begin, finish in spans}
+    return Shown(found, [(start, end)])
+
+
+def _minute(text: str) -> str:
+    return f"{text[:17]}00{text[19:]}" if len(text) > len("2026-01-01") else text
+
+
+def _expanded(calendar: icalendar.Calendar, start: datetime, end: datetime) -> list[Any]:
     try:
-        occurrences = recurring_ical_events.of(calendar, skip_bad_series=False).between(start, end)
+        return list(recurring_ical_events.of(calendar, skip_bad_series=False).between(start, end))
     except Exception as error:
         # Whatever makes the library stop is something that it can't read.
-        raise NotReadable(f"recurring-ical-events can't expand it: {type(error).__name__}") from error
-    found = {(moment(begin, home), moment(finish, home)) for begin, finish in map(_span, occurrences)}
-    return Shown(found, [(start, end)])
+        raise NotReadable(f"recurring-ical-events can't expand it: {type(error).__name__}.") from error
+
+
+def _extra_dates(calendar: icalendar.Calendar, home: str) -> Iterator[datetime]:
+    lines = series_of(calendar)[0].get("RDATE", [])
+    for line in lines if isinstance(lines, list) else [lines]:
+        for each in line.dts:
+            found = each.dt[0] if isinstance(each.dt, tuple) else each.dt
+            if isinstance(found, datetime):
+                yield (found if found.tzinfo else found.replace(tzinfo=ZoneInfo(home))).astimezone(UTC)
 
 
 def span_of(calendar: icalendar.Calendar, home: str) -> tuple[datetime, datetime]:
@@ -258,5 +339,5 @@ def span_of(calendar: icalendar.Calendar, home: str) -> tuple[datetime, datetime
     if not isinstance(first, datetime):
         first = datetime.combine(first, time())
     aware = first if first.tzinfo else first.replace(tzinfo=ZoneInfo(home))
-    begin = aware.astimezone(UTC) - timedelta(days=1)
+    begin = min([aware.astimezone(UTC), *_extra_dates(calendar, home)]) - timedelta(days=1)
     return begin, begin + YEARS

@@ -56,8 +56,7 @@ class EventJudge:
 
     def repeats(self, text: bytes) -> bool:
         """See ``Judge``."""
-        master, exceptions = calendar_reading.series_of(calendar_reading.calendar_of(text))
-        return bool(exceptions) or any(name in master for name in ("RRULE", "RDATE", "EXDATE"))
+        return calendar_reading.repeats(calendar_reading.calendar_of(text))
 
     def read_mailbox(self, account: Account, ids: Sequence[str]) -> list[Reading]:
         """See ``Judge``."""

@@ -10,6 +10,8 @@ from typing import Any
 from lab.roundtrip.crossing import Crossing
 from lab.roundtrip.kinds import MASTER, Reading
 
+_TOLD_BY_MOMENTS = ("start", "end", "clock")
+"""What a series does not say as a field: the moments at which it happens are compared instead."""
 Difference = tuple[str, str, str, str]
 """Part, field, before, after."""
 
@@ -20,12 +22,14 @@ def differences(before: Reading, after: Reading) -> Iterator[tuple[str, str, str
     Of an exception that ``after`` has none of, times are not compared here: the moments of the series show them.
     """
     for part, name, value in before.values():
-        if part != MASTER and part not in after.parts and name in ("start", "end", "deleted"):
+        if part != MASTER and part not in after.parts and name in (*_TOLD_BY_MOMENTS, "deleted"):
             continue
         other = after.value(part, name)
+        if not other and part == MASTER and name in _TOLD_BY_MOMENTS:
+            continue
         yield part, name, value, other, value == other
     for part, name, value in after.values():
-        if part in before.parts and name not in before.parts[part]:
+        if part in before.parts and name not in before.parts[part] and name not in _TOLD_BY_MOMENTS:
             yield part, name, "", value, False
 
 

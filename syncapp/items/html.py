@@ -121,11 +121,15 @@ def says_the_same(html: str, text: str) -> bool:
     Programs that make the one from the other differ in where they put addresses, bullets and lines.
     """
     plain = text_of_html(html)
-    if _WORD.findall(_URL.sub(" ", plain)) != _WORD.findall(_URL.sub(" ", text)):
+    if _letters(plain) != _letters(text):
         return False
     known = {_address(each) for each in _URL.findall(plain)}
     known |= {_address(next(filter(None, each), "")) for each in _TARGET.findall(html)}
     return {_address(each) for each in _URL.findall(text)} <= known
+
+
+def _letters(text: str) -> str:
+    return "".join(_WORD.findall(_URL.sub(" ", text)))
 
 
 def _address(url: str) -> str:

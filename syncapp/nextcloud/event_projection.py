@@ -14,6 +14,7 @@ from typing import Any
 from syncapp.items.event import Event, Occurrence
 from syncapp.items.fields import address_key, line
 from syncapp.items.html import formatting, says_the_same
+from syncapp.items.spelling import spelling
 from syncapp.items.values import Attendee, Moment, Person, Recurrence, ZonedTime, moment_key
 from syncapp.nextcloud import event_writing, events
 from syncapp.nextcloud.calendar_values import LINES, like, read_rule, rule_text
@@ -61,10 +62,10 @@ def _changed(event: Event, **values: Any) -> Event:
 
 
 def _is_rare(event: Event) -> bool:
-    """Whether there is a zone that is none of IANA's, or a rule beside which other lines stand."""
+    """Whether there is a zone that is none of IANA's, or a series that will be read in other words."""
     moments = [event.start, event.end]
     if (rule := event.recurrence) is not None:
-        if rule.dates or any(name in LINES for name, _ in rule.others):
+        if rule.dates or any(name in LINES for name, _ in rule.others) or spelling(rule, event.start) is not None:
             return True
         for each in event.exceptions:
             moments += [each.original, *(each.values[name] for name in ("start", "end") if name in each.values)]

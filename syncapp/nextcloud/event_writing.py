@@ -121,10 +121,18 @@ def patch(data: bytes, event: Event, changed: Collection[Element], now: datetime
     names = {element[0] for element in changed}
     if not names:
         return stored.text
+    keys = {element[1] for element in changed if element[0] == EXCEPTIONS}
     if "start" in names:
         # An alarm at a fixed time is so many minutes before the start only as long as the start stays.
         names.add("reminder")
+    if names & {"start", "end"} and stored.is_reversed:
+        # Two that stand the wrong way round have to change together.
+        names |= {"start", "end"}
     writer = _Writer(stored, event, now)
+    if stored.spelled is not None and names & {"start", "end", "recurrence"}:
+        names |= {"start", "end", "recurrence"}
+        keys |= {moment_key(each.original) for each in event.exceptions} | set(stored.overrides)
+        writer.respell()
     for name in _ORDER:
         if name in names:
             writer.write(stored.master, name, event)
@@ -132,7 +140,7 @@ def patch(data: bytes, event: Event, changed: Collection[Element], now: datetime
         writer.remove_series()
     else:
         writer.update_overrides(before, names)
-        writer.write_exceptions({element[1] for element in changed if element[0] == EXCEPTIONS})
+        writer.write_exceptions(keys)
     writer.touch(stored.master, bump=bool(names & _TIMES) and not event.attendees)
     return writer.finished()
 
@@ -168,6 +176,8 @@ class _Writer:
     now: datetime
     used: dict[str, None] = field(default_factory=dict)
     """Zones of the new lines that the object has no name for yet: they will be called as IANA calls them."""
+    respelt: bool = False
+    """Whether the series is written in the words of the pattern that it was read as."""
 
     def __post_init__(self) -> None:
         self.line_end = self.stored.calendar.line_end
@@ -338,13 +348,33 @@ class _Writer:
             alarm = _component("VALARM", [*lines, self.line("DESCRIPTION", text)], self.line_end)
             component.insert(alarm)
 
+    def respell(self) -> None:
+        """Take everything away by which the object has said its series: it will be said as a pattern and exceptions."""
+        self.respelt = True
+        for name in ("RRULE", "EXRULE", "RDATE", "EXDATE", "RECURRENCE-ID"):
+            self.stored.master.put(name, ())
+        for key, component in list(self.stored.overrides.items()):
+            if component is self.stored.master:
+                del self.stored.overrides[key]
+            else:
+                component.put("RECURRENCE-ID", [self.moment("RECURRENCE-ID", self.stored.originals[key])])
+
+    def _id_of(self, occurrence: Occurrence) -> Moment:
+        """The moment by which the object knows an occurrence."""
+        name = like(occurrence.original, self.event.start)
+        return name if self.respelt else self.stored.id_of(name)
+
     # The exceptions of a series ----------------------------------------------------------------------------------
 
     def write_exceptions(self, keys: Collection[str]) -> None:
         """Make the occurrences with these keys what they are in the event: changed, deleted, or like all others."""
         wanted = {moment_key(each.original): each for each in self.event.exceptions}
+        at_their_own_time = {} if self.respelt else self.stored.moved
         for key in sorted(keys):
             occurrence = wanted.get(key)
+            if occurrence is None and key in at_their_own_time:
+                # Elsewhere it is like all others now; here that must be said.
+                occurrence = Occurrence(at_their_own_time[key])
             if occurrence is None or occurrence.deleted:
                 self._remove_override(key)
             self._remove_exdate(key)
@@ -390,7 +420,7 @@ class _Writer:
             _copy(each) for each in master.content if not isinstance(each, Line) or each.name not in _NOT_IN_OVERRIDES
         ]
         component = _component(COMPONENT, content, self.line_end)
-        original = self.moment("RECURRENCE-ID", like(occurrence.original, self.event.start))
+        original = self.moment("RECURRENCE-ID", self._id_of(occurrence))
         uid = component.first("UID")
         if uid is not None:
             component.replace([uid], [uid, original])
@@ -414,13 +444,17 @@ class _Writer:
 
     def _add_exdate(self, occurrence: Occurrence) -> None:
         old = self.stored.master.all("EXDATE")
-        new_line = self.moment("EXDATE", like(occurrence.original, self.event.start))
+        new_line = self.moment("EXDATE", self._id_of(occurrence))
         self.stored.master.replace(old, [*old, new_line])
 
     def _remove_exdate(self, key: str) -> None:
         for each in self.stored.master.all("EXDATE"):
             moments = moments_of([each], self.stored.zone_of)
-            kept = [text for text, moment in moments if moment_key(like(moment, self.stored.start)) != key]
+            kept = [
+                text
+                for text, moment in moments
+                if moment_key(self.stored.name_of(like(moment, self.stored.start))) != key
+            ]
             if len(kept) < len(moments):
                 value = ",".join(kept)
                 self.stored.master.replace([each], [self.line("EXDATE", value, each.parameters)] if kept else ())

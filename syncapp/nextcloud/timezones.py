@@ -1,7 +1,8 @@
 """Time zones in calendar files: which IANA zone a TZID means, and the VTIMEZONE text for a zone.
 
 A TZID may be an IANA name, a Windows name, either of them in disguise, or anything at all with a VTIMEZONE beside it
-(RFC 5545 section 3.6.5). A name that nothing explains is refused, never guessed (docs/architecture.md, "Time").
+(RFC 5545 section 3.6.5). Of a name that nothing explains only the clock is known: Nextcloud shows such a time as it
+stands, as one without a zone (docs/architecture.md, "Time").
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from syncapp.side import Unreadable
 
 _UTC_NAMES = frozenset({"utc", "etc/utc", "etc/uct", "uct", "zulu", "etc/zulu", "universal", "etc/universal", "z"})
 _OFFSET = re.compile(r"([+-])(\d\d)(\d\d)(\d\d)?")
+_OFFSET_NAME = re.compile(r"(?:UTC|GMT)([+-])(\d{1,2})(?::?(\d\d))?", re.IGNORECASE)
 _BYDAY = re.compile(r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)")
 _STAMP = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z?")
 # Rules that hold today hold in these years too; 28 years show every weekday at every date.
@@ -53,22 +55,86 @@ def zone_by_name(tzid: str) -> str | None:
     return next((names[name] for n in (3, 2) if (name := "/".join(segments[-n:])) in names), None)
 
 
-def zone_of(tzid: str, definitions: Mapping[str, Component], year: int) -> str:
-    """The IANA zone of a TZID in an object that defines its zones by ``definitions``.
+def zone_of(tzid: str, definitions: Mapping[str, Component], at: datetime) -> str:
+    """The IANA zone of a TZID in an object that defines its zones by ``definitions``; "" where nothing explains it.
 
-    A name that says nothing is explained by the rules that its VTIMEZONE has in ``year``. Raises Unreadable.
+    A name that says nothing is explained by the rules that its VTIMEZONE has in the year of the wall time ``at``. Where
+    no zone has these rules, it is one with the offset of that time all year: right for that time, and for nothing else
+    (``is_own``). Raises Unreadable.
     """
-    if found := zone_by_name(tzid):
-        return found
-    definition = definitions.get(tzid)
-    if definition is None:
-        raise Unreadable("A time is given in a time zone that is neither known nor defined in the object.")
+    named, definition = zone_by_name(tzid), definitions.get(tzid)
+    observances = () if definition is None else tuple(_observances(definition))
+    if definition is None or not observances:
+        return named or _zone_of_offset_name(tzid) or ""
+    if named is not None and (_is_iana(tzid) or _says_so(observances, named, at)):
+        return named
     location = definition.first("X-LIC-LOCATION")
     if location is not None and (found := zone_by_name(location.value)):
         return found
-    if found := _zone_by_rules(b"".join(definition.raw()), tuple(_observances(definition)), tzid.casefold(), year):
+    if found := _zone_by_rules(b"".join(definition.raw()), observances, tzid.casefold(), at.year):
         return found
-    raise Unreadable("A time is given in a private time zone whose rules are those of no known zone.")
+    offset = _offset_on_clock(at, observances)
+    disguised = next(filter(None, (zone_by_name(tzid.replace(each, "/", 1)) for each in "_-")), None)
+    if disguised is not None and _says_so(observances, disguised, at):
+        return disguised
+    return _zone_with_offset(offset)
+
+
+def is_own(tzid: str, definitions: Mapping[str, Component], at: datetime) -> bool:
+    """Whether a TZID is a zone of its own, whose clocks change as those of no known zone."""
+    definition = definitions.get(tzid)
+    observances = () if definition is None or _is_iana(tzid) else tuple(_observances(definition))
+    if len({each.after for each in observances}) < 2:
+        return False
+    zone = zone_of(tzid, definitions, at)
+    return zone == _zone_with_offset(_offset_on_clock(at, observances))
+
+
+def _zone_of_offset_name(tzid: str) -> str | None:
+    """The zone of a name that is an offset, as UTC+11 or GMT-05:30."""
+    found = _OFFSET_NAME.fullmatch(tzid.strip().strip('"'))
+    if found is None:
+        return None
+    sign, hours, minutes = found.groups()
+    offset = timedelta(hours=int(hours), minutes=int(minutes or 0))
+    return _zone_with_offset(-offset if sign == "-" else offset)
+
+
+def _is_iana(tzid: str) -> bool:
+    """Whether a TZID is a name of IANA's, which means what it says whatever stands beside it."""
+    return tzid.strip().strip('"').casefold() in _iana_names()
+
+
+def _says_so(observances: tuple[_Observance, ...], zone: str, at: datetime) -> bool:
+    """Whether rules have the offset of ``zone`` when the clock shows ``at``: a name may lie."""
+    return at.replace(tzinfo=ZoneInfo(zone)).utcoffset() == _offset_on_clock(at, observances)
+
+
+@lru_cache(maxsize=4096)
+def _offset_on_clock(at: datetime, observances: tuple[_Observance, ...]) -> timedelta:
+    """The offset that rules have when the clock shows ``at``."""
+    begun = sorted(
+        (onset + each.before, each.after)
+        for each in observances
+        for year in {at.year - 1, at.year, each.start.year}
+        if year >= each.start.year
+        for onset in each.onsets(year)
+    )
+    passed = [offset for wall, offset in begun if wall <= at]
+    return passed[-1] if passed else min(observances, key=lambda each: each.start).before
+
+
+@cache
+def _zone_with_offset(offset: timedelta) -> str:
+    """A zone that has an offset all year. Raises Unreadable when there is none."""
+    hours, rest = divmod(offset, timedelta(hours=1))
+    if not rest and -12 <= hours <= 14:
+        return f"Etc/GMT{-hours:+d}" if hours else "UTC"
+    for names in WINDOWS_ZONES.values():
+        zone = ZoneInfo(names.split()[0])
+        if all(datetime(2024, month, 1, tzinfo=zone).utcoffset() == offset for month in range(1, 13)):
+            return names.split()[0]
+    raise Unreadable("A time is given in a private time zone with an offset that no known zone has.")
 
 
 # Zones by their rules --------------------------------------------------------------------------------------------

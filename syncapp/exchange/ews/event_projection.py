@@ -8,7 +8,6 @@ from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
-from syncapp.exchange.ews import patterns
 from syncapp.exchange.ews.held import projected
 from syncapp.exchange.ews.recurrence import date_of, last_day, until_of
 from syncapp.exchange.ews.times import (
@@ -19,11 +18,11 @@ from syncapp.exchange.ews.times import (
     zoned,
 )
 from syncapp.exchange.ews.xml import legal
+from syncapp.items import patterns
 from syncapp.items.event import EVENT_FIELDS, Event, Occurrence
 from syncapp.items.html import formatting, says_the_same, text_of_html
 from syncapp.items.values import Moment, Recurrence, ZonedTime, moment_key
 from syncapp.items.zones import iana_to_windows
-from syncapp.side import Refused
 
 TITLE_LENGTH = 255
 LOCATION_LENGTH = 255
@@ -42,7 +41,7 @@ def _project(event: Event, home: str) -> Event:
     if not in_reach(event) or not recurs_in_known_zone(event):
         # Refused when it is written, and not to be counted with here.
         return replace(event, organizer=None, attendees=())
-    start, end = _project_span(event.start, event.end, home)
+    start, end = _project_span(event.start, event.end, home, exact=event.recurrence is None)
     found = Event(
         start,
         end,
@@ -62,7 +61,7 @@ def _project_series(single: Event, rule: Recurrence, exceptions: tuple[Occurrenc
         single = replace(single, end=_in_zone(single.end, single.start.zone))
     try:
         series = replace(single, recurrence=_project_rule(rule, single.start))
-    except Refused:
+    except patterns.NoPattern:
         # It will be refused as a whole when it is written; nothing of it is better known than what it says itself.
         return replace(single, recurrence=rule, exceptions=exceptions)
     return replace(series, exceptions=_project_exceptions(exceptions, series, home)) if exceptions else series
@@ -97,11 +96,11 @@ def _project_categories(categories: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(reversed(found.values()))
 
 
-def _project_moment(moment: Moment, home: str) -> Moment:
+def _project_moment(moment: Moment, home: str, exact: bool) -> Moment:
     if not isinstance(moment, ZonedTime):
         return moment
     stated = moment if moment.zone else ZonedTime(moment.wall, home)
-    return _in_zone(whole_minutes(stated), holdable_zone(moment.zone, home))
+    return _in_zone(stated if exact else whole_minutes(stated), holdable_zone(moment.zone, home))
 
 
 def _in_zone(moment: ZonedTime, zone: str) -> ZonedTime:
@@ -110,8 +109,9 @@ def _in_zone(moment: ZonedTime, zone: str) -> ZonedTime:
     return moment if found == moment else found
 
 
-def _project_span(start: Moment, end: Moment, home: str) -> tuple[Moment, Moment]:
-    first, after = _project_moment(start, home), _project_moment(end, home)
+def _project_span(start: Moment, end: Moment, home: str, exact: bool = False) -> tuple[Moment, Moment]:
+    """Only a single event has seconds: series count in minutes."""
+    first, after = _project_moment(start, home, exact), _project_moment(end, home, exact)
     if not isinstance(first, ZonedTime) and not isinstance(after, ZonedTime):
         after = max(after, first + timedelta(days=1))
     return first, after

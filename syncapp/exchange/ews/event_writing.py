@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
-from syncapp.exchange.ews import patterns
 from syncapp.exchange.ews.event_projection import (
     PLAIN,
     has_dates,
@@ -28,6 +27,7 @@ from syncapp.exchange.ews.times import (
     instant_of,
 )
 from syncapp.exchange.ews.vocabulary import BUSY, CANCELLED, IMPORTANCE, PRIVACY
+from syncapp.items import patterns
 from syncapp.items.event import Event
 from syncapp.items.values import Importance, Moment, ZonedTime
 from syncapp.items.zones import iana_to_windows
@@ -35,6 +35,7 @@ from syncapp.side import Refused
 
 _ITEM = "CalendarItem"
 _MAX_YEARS = 5
+_NO_PATTERN = "Exchange has no pattern for a series like this one ({}); it stays in Nextcloud only."
 _TIME_FIELDS = frozenset({"start", "end", "recurrence"})
 
 
@@ -56,7 +57,10 @@ def check_event(event: Event, home: str) -> None:
 def _check_series(series: Event) -> None:
     """``series`` is projected, so that its bounds are in the zone in which it recurs."""
     assert series.recurrence is not None
-    patterns.holdable(series.recurrence, date_of(series.start))
+    try:
+        patterns.holdable(series.recurrence, date_of(series.start))
+    except patterns.NoPattern as unknown:
+        raise Refused(_NO_PATTERN.format(unknown)) from None
     if not recurs_in_known_zone(series):
         raise Refused("Windows has no time zone like the one of this series, so Exchange can't hold it.")
     last = last_day(series.recurrence, series.start)

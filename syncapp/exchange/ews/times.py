@@ -81,7 +81,7 @@ def instant_of(moment: Moment, home: str) -> datetime:
 
 
 def whole_minutes(moment: ZonedTime) -> ZonedTime:
-    """Without its seconds: Exchange counts in minutes (MS-OXOCAL section 2.2.1.44.1, StartTimeOffset)."""
+    """Without its seconds: Exchange counts series in minutes (MS-OXOCAL section 2.2.1.44.1, StartTimeOffset)."""
     return ZonedTime(moment.wall.replace(second=0), moment.zone) if moment.wall.second else moment
 
 

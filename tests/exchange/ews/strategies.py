@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from syncapp.exchange.ews import patterns
+from syncapp.items import patterns
 from syncapp.items.event import Event, Occurrence
 from syncapp.items.values import Busy, Moment, Recurrence, ZonedTime, moment_key
 from syncapp.side import Refused

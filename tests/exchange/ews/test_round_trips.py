@@ -10,7 +10,6 @@ from dateutil.rrule import rrulestr
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from syncapp.exchange.ews import patterns
 from syncapp.exchange.ews.contacts import contact_changes, new_contact, project_contact, read_contact
 from syncapp.exchange.ews.event_projection import project_event
 from syncapp.exchange.ews.event_writing import event_changes, new_event
@@ -18,11 +17,11 @@ from syncapp.exchange.ews.events import read_event
 from syncapp.exchange.ews.markup import Markup, m, t
 from syncapp.exchange.ews.native import Native
 from syncapp.exchange.ews.operations import ItemChange, item_id
-from syncapp.exchange.ews.patterns import holdable
 from syncapp.exchange.ews.recurrence import read_recurrence, recurrence_element
-from syncapp.items import Contact, Item
+from syncapp.items import Contact, Item, patterns
 from syncapp.items.elements import elements
 from syncapp.items.event import EVENT_FIELDS, Event
+from syncapp.items.patterns import holdable
 from syncapp.items.values import Photo, Recurrence
 from syncapp.side import Refused
 from tests.exchange.ews import strategies as held
