@@ -126,7 +126,7 @@ def _is_of(exception: Any, master: Any) -> bool:
     alone.add_component(master)
     edge = timedelta(seconds=1) if isinstance(original, datetime) else timedelta(days=1)
     found = recurring_ical_events.of(alone).between(original - edge, original + edge)
-    return any(each["DTSTART"].dt == original for each in found) or "EXDATE" in master
+    return any(each["DTSTART"].dt == original for each in found)
 
 
 def _name(original: datetime | date, master: Any, home: str) -> str:

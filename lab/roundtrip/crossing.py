@@ -85,7 +85,7 @@ class Crossings:
         for each in items:
             if not each.verdict:
                 self._begin(each)
-        for step in (self._to_exchange, self._to_nextcloud, self._to_exchange_again):
+        for step in (self._to_exchange, self._to_nextcloud, self._to_exchange_again, self._look):
             self._step([each for each in items if not each.verdict], step)
         for each in items:
             if not each.verdict:
@@ -177,12 +177,18 @@ class Crossings:
 
     # The comparison ----------------------------------------------------------------------------------------------
 
+    def _look(self, items: Sequence[Crossing]) -> None:
+        """What Exchange says of the items, both times, with one request for all."""
+        ids = [each.id for one in items for each in (one.there, one.again) if each is not None]
+        found = self._judge.read_mailbox(self._account, ids)
+        for one, there, again in zip(items, found[::2], found[1::2], strict=True):
+            one.exchange, one.exchange_again = there, again
+
     def _compare(self, one: Crossing) -> None:
         assert one.there is not None
         assert one.back is not None
         assert one.again is not None
         one.after = self._judge.read(one.back_text)
-        one.exchange, one.exchange_again = self._judge.read_mailbox(self._account, [one.there.id, one.again.id])
         one.unstable = [
             *self._second_look(one.there.item, one.item),
             *self._second_look(one.there.item, one.back.item),
@@ -238,4 +244,4 @@ def _difference(before: Shown, after: Shown) -> str:
 def _inside(moment: tuple[str, str], shown: Shown) -> bool:
     """Whether a moment begins well within one of the spans, whose edges are a matter of zones."""
     day = moment[0][:10]
-    return any(f"{start:%Y-%m-%d}" <= day < f"{end:%Y-%m-%d}" for start, end in shown.spans)
+    return any(f"{start:%Y-%m-%d}" < day < f"{end:%Y-%m-%d}" for start, end in shown.spans)

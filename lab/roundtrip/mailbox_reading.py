@@ -99,4 +99,5 @@ def _instant(value: Any) -> str:
 
 
 def _day(value: Any, home: str) -> str:
-    return datetime.fromtimestamp(value.timestamp(), ZoneInfo(home)).date().isoformat()
+    # Half a day on, because for years long gone this machine knows local mean times, and Windows does not.
+    return (datetime.fromtimestamp(value.timestamp(), ZoneInfo(home)) + timedelta(hours=12)).date().isoformat()

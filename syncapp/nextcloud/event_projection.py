@@ -18,7 +18,8 @@ from syncapp.items.spelling import spelling
 from syncapp.items.values import Attendee, Moment, Person, Recurrence, ZonedTime, moment_key
 from syncapp.nextcloud import event_writing, events
 from syncapp.nextcloud.calendar_values import LINES, like, read_rule, rule_text
-from syncapp.nextcloud.events import MAX_REMINDER, in_series, own_values
+from syncapp.nextcloud.event_parts import MAX_REMINDER
+from syncapp.nextcloud.events import in_series, own_values
 from syncapp.nextcloud.text_values import held, held_names, held_text, sendable
 from syncapp.nextcloud.timezones import zone_by_name
 

@@ -6,7 +6,7 @@ A stored object is patched: lines that say nothing about a changed element stay 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 
@@ -26,20 +26,10 @@ from syncapp.nextcloud.calendar_values import (
     stamp_text,
 )
 from syncapp.nextcloud.content_lines import Component, Line, Parameters, Text
-from syncapp.nextcloud.events import (
-    COMPONENT,
-    FORMATTED,
-    MEETING_LINK,
-    EventObject,
-    attendees_of,
-    html_line,
-    in_series,
-    parse,
-    reminder_of,
-    same,
-)
+from syncapp.nextcloud.event_parts import FORMATTED, MEETING_LINK, attendees_of, html_line, reminder_of
+from syncapp.nextcloud.events import COMPONENT, EventObject, in_series, parse, same
 from syncapp.nextcloud.text_values import constant_line, escape, make_line, unescape_text
-from syncapp.nextcloud.timezones import rules_start, vtimezone, zone_by_name
+from syncapp.nextcloud.timezones import rules_start, tzid_of, vtimezone, zone_by_name
 from syncapp.side import Refused
 
 PRODUCT = "-//Nextcloud Exchange Connector//EN"
@@ -218,13 +208,13 @@ class _Writer:
 
     def tzid(self, zone: str) -> str:
         """What the object calls a zone; a zone that is new to it will be defined under its IANA name."""
-        if zone in self.stored.zones:
-            return zone
+        if (name := tzid_of(zone)) in self.stored.zones:
+            return name
         for tzid in self.stored.zones:
             if zone_by_name(tzid) == zone:
                 return tzid
         self.used[zone] = None
-        return zone
+        return name
 
     def write_text(self, component: Component, name: str, value: str) -> None:
         """One text property, absent when there is nothing to say; a language mark stays, an alternative text not."""
@@ -243,20 +233,19 @@ class _Writer:
 
     def write_description(self, component: Component, event: Event) -> None:
         self.write_text(component, "DESCRIPTION", event.description)
-        old = html_line(component)
-        if old is not None and not says_the_same(unescape_text(old.value), event.description):
-            # It is out of date now, and clients that know it would go on showing it.
-            self.write_html(component, replace(event, html=""))
+        # In HTML it is out of date now, unless that changed, too; clients that know it would go on showing it.
+        self.write_html(component, event)
 
     def write_html(self, component: Component, event: Event) -> None:
+        html = event.html if says_the_same(event.html, event.description) else ""
         old = html_line(component)
+        if old is not None and unescape_text(old.value) == html:
+            return
         name, parameters = (
             (old.name, old.parameters) if old is not None else ("X-ALT-DESC", (("FMTTYPE", "text/html"),))
         )
         for each in FORMATTED:
-            component.put(
-                each, [self.line(name, escape(event.html), parameters)] if event.html and each == name else ()
-            )
+            component.put(each, [self.line(name, escape(html), parameters)] if html and each == name else ())
 
     def write_start(self, component: Component, event: Event) -> None:
         component.put("DTSTART", [self.moment("DTSTART", event.start)])

@@ -14,22 +14,16 @@ from typing import Any
 
 from syncapp.items.event import EVENT_FIELDS, Event, Occurrence
 from syncapp.items.expansion import expanded
-from syncapp.items.fields import address_key
-from syncapp.items.html import formatting, says_the_same, text_of_html
 from syncapp.items.once import once
 from syncapp.items.spelling import Spelling, spelling
 from syncapp.items.values import (
-    Attendee,
-    Busy,
     Frequency,
-    Importance,
     Moment,
-    Person,
-    Privacy,
     Recurrence,
     ZonedTime,
     moment_key,
 )
+from syncapp.items.zone_rules import SERIES_YEARS
 from syncapp.nextcloud import content_lines, parsing
 from syncapp.nextcloud.calendar_values import (
     LINES,
@@ -43,34 +37,27 @@ from syncapp.nextcloud.calendar_values import (
     read_moment,
     read_rule,
 )
-from syncapp.nextcloud.content_lines import Component, Line, remembered
-from syncapp.nextcloud.text_values import split, unescape_text
+from syncapp.nextcloud.content_lines import Component, Line
+from syncapp.nextcloud.event_parts import (
+    MEETING_LINK,
+    address_in,
+    attendees_of,
+    busy_of,
+    categories_of,
+    description_of,
+    importance_of,
+    organizer_of,
+    privacy_of,
+    reminder_of,
+    text_of,
+    word_of,
+)
 from syncapp.nextcloud.timezones import is_own, zone_of
 from syncapp.side import Unreadable
 
 COMPONENT = "VEVENT"
-FORMATTED = ("X-ALT-DESC", "STYLED-DESCRIPTION")
-"""Properties with the description in HTML: Outlook's, and that of RFC 9073 section 6.5."""
-MEETING_LINK = "X-MICROSOFT-SKYPETEAMSMEETINGURL"
 VOLATILE = frozenset({"DTSTAMP", "LAST-MODIFIED", "CREATED", "SEQUENCE", "PRODID"})
 """Lines that programs touch by themselves: they say nothing about whether a person edited the event."""
-
-_BUSY_OF_OUTLOOK = {
-    "FREE": Busy.FREE,
-    "TENTATIVE": Busy.TENTATIVE,
-    "BUSY": Busy.BUSY,
-    "OOF": Busy.OUT_OF_OFFICE,
-    "WORKINGELSEWHERE": Busy.ELSEWHERE,
-}
-_PRIVACY = {
-    "PUBLIC": Privacy.NORMAL,
-    "X-PERSONAL": Privacy.PERSONAL,
-    "PRIVATE": Privacy.PRIVATE,
-    "CONFIDENTIAL": Privacy.CONFIDENTIAL,
-}
-_ANSWERS = {"ACCEPTED": "accepted", "TENTATIVE": "tentative", "DECLINED": "declined"}
-_RESOURCES = frozenset({"RESOURCE", "ROOM"})
-MAX_REMINDER = 10 * 366 * 24 * 60
 
 
 class OtherKind(Unreadable):
@@ -109,7 +96,11 @@ class EventObject:
 
     def zone_of(self, tzid: str, at: datetime) -> str:
         """The IANA zone of a TZID used here, beside a wall time. Raises Unreadable."""
-        return zone_of(tzid.strip(), self.zones, at)
+        return zone_of(tzid.strip(), self.zones, at, SERIES_YEARS if self._repeats else 0)
+
+    @once
+    def _repeats(self) -> bool:
+        return any(self.master.first(name) is not None for name in ("RRULE", "RDATE")) and not self.lone
 
     @once
     def event(self) -> Event:
@@ -143,7 +134,7 @@ class EventObject:
 
     def name_of(self, moment: Moment) -> Moment:
         """What the pattern calls the occurrence that iCalendar knows by this moment."""
-        moment = self._scattered.get(moment_key(moment), moment)
+        moment = like(self._scattered.get(moment_key(moment), moment), self.start)
         day = self._spelled_names.get(moment)
         return moment if day is None else like(day, self.start)
 
@@ -232,18 +223,18 @@ class EventObject:
             uid=uid,
             recurrence=recurrence,
             categories=categories_of(component),
-            privacy=_privacy(component),
-            importance=_importance(component),
+            privacy=privacy_of(component),
+            importance=importance_of(component),
             url=address_in(component, "URL"),
             meeting_link=address_in(component, MEETING_LINK),
-            organizer=_organizer(component),
+            organizer=organizer_of(component),
             attendees=tuple([attendee for _, attendee in attendees_of(component)]),
         )
 
     def values(self, component: Component) -> dict[str, Any]:
         """The values that each occurrence of a series may have for itself, by field, as one VEVENT has them."""
         start, end = self._span if component is self.master else self._span_of(component)
-        description, html = _description(component)
+        description, html = description_of(component)
         return {
             "title": text_of(component, "SUMMARY"),
             "start": start,
@@ -252,8 +243,8 @@ class EventObject:
             "description": description,
             "html": html,
             "reminder": reminder_of(component, start)[1],
-            "busy": _busy(component),
-            "cancelled": _word(component, "STATUS") == "CANCELLED",
+            "busy": busy_of(component),
+            "cancelled": word_of(component, "STATUS") == "CANCELLED",
         }
 
     def _end_of(self, component: Component, start: Moment) -> Moment:
@@ -272,11 +263,16 @@ class EventObject:
 
     def _exceptions(self, event: Event) -> tuple[Occurrence, ...]:
         found = self._in_other_words(event)
+        left_out = {key for key, each in found.items() if each.deleted}
         for _, each in moments_of(self.master.all("EXDATE"), self.zone_of):
             name = self.name_of(like(each, self.start))
             found[moment_key(name)] = Occurrence(name, deleted=True)
         found |= self._changed_from_here_on(event, found)
+        excluded = {key for key, each in found.items() if each.deleted and key not in left_out}
         for key, component in self.overrides.items():
+            if key in excluded:
+                # Nextcloud's calendar shows no date that is named in an EXDATE, whatever else is said of it.
+                continue
             original = self.originals[key]
             found[key] = Occurrence(original, values=own_values(self.values(component), event, original))
         if len(found) > MAX_DATES:
@@ -455,147 +451,3 @@ def parse(data: bytes) -> EventObject:
 def whole(text: content_lines.Text) -> bytes:
     """The content that only people change."""
     return content_lines.whole(text.root, VOLATILE, "VTIMEZONE")
-
-
-# Parts of a VEVENT -----------------------------------------------------------------------------------------------
-
-
-def text_of(component: Component, name: str) -> str:
-    """The text of a property, "" without one."""
-    line = component.first(name)
-    return "" if line is None else unescape_text(line.value)
-
-
-def categories_of(component: Component) -> tuple[str, ...]:
-    """The categories of all CATEGORIES lines, each once."""
-    found: dict[str, None] = {}
-    for line in component.all("CATEGORIES"):
-        for each in split(line.value, ","):
-            if name := unescape_text(each).strip():
-                found[name] = None
-    return tuple(found)
-
-
-def _busy(component: Component) -> Busy:
-    """TRANSP, which people switch in any client, and what Outlook has beyond it (MS-OXCICAL 2.1.3.1.1.20.31)."""
-    outlook = _BUSY_OF_OUTLOOK.get(_word(component, "X-MICROSOFT-CDO-BUSYSTATUS"))
-    if _word(component, "TRANSP") == "TRANSPARENT":
-        return outlook if outlook is Busy.ELSEWHERE else Busy.FREE
-    if outlook not in (None, Busy.FREE):
-        return outlook
-    return Busy.TENTATIVE if outlook is None and _word(component, "STATUS") == "TENTATIVE" else Busy.BUSY
-
-
-def html_line(component: Component) -> Line | None:
-    """The line that has the description in HTML."""
-    lines = [line for name in FORMATTED for line in component.all(name)]
-    return next((each for each in lines if each.parameter("FMTTYPE").lower() == "text/html"), None)
-
-
-def _description(component: Component) -> tuple[str, str]:
-    """The description, and the same in HTML. One in HTML that says something else is left from before an edit."""
-    plain, line = text_of(component, "DESCRIPTION"), html_line(component)
-    if line is None:
-        return plain, ""
-    html = unescape_text(line.value)
-    if not plain.strip():
-        plain = text_of_html(html)
-    return plain, html if formatting(html) and says_the_same(html, plain) else ""
-
-
-def _importance(component: Component) -> Importance:
-    """PRIORITY in the three steps of Outlook (MS-OXCICAL section 2.1.3.1.1.20.17)."""
-    word = _word(component, "PRIORITY")
-    number = int(word) if word.isdecimal() and len(word) == 1 else 0
-    if number in (0, 5):
-        return Importance.NORMAL
-    return Importance.HIGH if number < 5 else Importance.LOW
-
-
-def address_in(component: Component, name: str) -> str:
-    """The address in a URI property, "" without one."""
-    line = component.first(name)
-    return "" if line is None else line.value.strip()
-
-
-def _privacy(component: Component) -> Privacy:
-    """CLASS; a class that nobody knows is private (RFC 5545 section 3.8.1.3)."""
-    word = _word(component, "CLASS")
-    return _PRIVACY.get(word, Privacy.PRIVATE) if word else Privacy.NORMAL
-
-
-def _word(component: Component, name: str) -> str:
-    line = component.first(name)
-    return "" if line is None else line.value.strip().upper()
-
-
-def address_of(line: Line) -> str:
-    """The mail address of an ORGANIZER or ATTENDEE, "" when it has another sort of address."""
-    value = line.value.strip()
-    if value[:7].lower() == "mailto:":
-        return value[7:]
-    return line.parameter("EMAIL") or ("" if ":" in value or "/" in value else value)
-
-
-def _organizer(component: Component) -> Person | None:
-    line = component.first("ORGANIZER")
-    address = address_of(line) if line is not None else ""
-    return Person(address, line.parameter("CN")) if line is not None and address else None
-
-
-def attendees_of(component: Component) -> list[tuple[Line, Attendee]]:
-    """The attendees with a mail address, each once, with the lines that name them."""
-    found: dict[str, tuple[Line, Attendee]] = {}
-    for line in component.all("ATTENDEE"):
-        if address := address_of(line):
-            found.setdefault(address_key(address), (line, _attendee(line, address)))
-    return list(found.values())
-
-
-def _attendee(line: Line, address: str) -> Attendee:
-    parameters = dict(line.parameters)
-    role = parameters.get("ROLE", "").upper()
-    if parameters.get("CUTYPE", "").upper() in _RESOURCES:
-        kind = "resource"
-    else:
-        kind = "optional" if role in ("OPT-PARTICIPANT", "NON-PARTICIPANT") else "required"
-    answer = _ANSWERS.get(parameters.get("PARTSTAT", "").upper(), "none")
-    return Attendee(address, parameters.get("CN", ""), kind, answer)
-
-
-def reminder_of(component: Component, start: Moment) -> tuple[Component | None, int | None]:
-    """The first alarm that shows itself before the start, and by how many minutes; others are not ours to touch."""
-    for alarm in component.components:
-        if alarm.name == "VALARM" and _word(alarm, "ACTION") in ("DISPLAY", "AUDIO"):
-            minutes = _minutes_before(alarm, start)
-            if minutes is not None:
-                return alarm, minutes
-    return None, None
-
-
-def _minutes_before(alarm: Component, start: Moment) -> int | None:
-    line = alarm.first("TRIGGER")
-    if line is None or line.parameter("RELATED").upper() == "END":
-        return None
-    try:
-        if line.parameter("VALUE").upper() == "DATE-TIME":
-            at = read_moment(line.value, "", lambda _tzid, _year: "UTC")
-            if not isinstance(at, ZonedTime) or not isinstance(start, ZonedTime):
-                return None
-            before = start.instant - at.instant
-        else:
-            return _minutes_of(line.value)
-    except (Unreadable, OverflowError):
-        # An alarm that can't be understood is no reminder, and no reason to leave the event behind.
-        return None
-    return _as_reminder(before)
-
-
-@remembered
-def _minutes_of(duration: str) -> int | None:
-    return _as_reminder(-sum(read_duration(duration), timedelta()))
-
-
-def _as_reminder(before: timedelta) -> int | None:
-    minutes = int(before.total_seconds() // 60)
-    return minutes if timedelta() <= before and minutes <= MAX_REMINDER else None

@@ -11,7 +11,7 @@ import pytest
 
 from syncapp.nextcloud.content_lines import Component
 from syncapp.nextcloud.parsing import CALENDAR_BYTES, parse
-from syncapp.nextcloud.timezones import is_own, vtimezone, zone_by_name, zone_of
+from syncapp.nextcloud.timezones import is_own, tzid_of, vtimezone, zone_by_name, zone_of
 from syncapp.side import Unreadable
 
 JULY = datetime(2026, 7, 1)
@@ -158,3 +158,24 @@ def test_a_hostile_definition_is_refused_quickly() -> None:
     ) + b"\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\n"
     with pytest.raises(Unreadable):
         zone_of("x", {"x": definition(text)}, JULY)
+
+
+OLD_EASTERN = (
+    "BEGIN:VTIMEZONE\r\nTZID:US-Eastern\r\n"
+    "BEGIN:STANDARD\r\nDTSTART:19671029T020000\r\nRRULE:FREQ=YEARLY;BYDAY=-1SU;BYMONTH=10\r\n"
+    "TZOFFSETFROM:-0400\r\nTZOFFSETTO:-0500\r\nEND:STANDARD\r\n"
+    "BEGIN:DAYLIGHT\r\nDTSTART:19870405T020000\r\nRRULE:FREQ=YEARLY;BYDAY=1SU;BYMONTH=4\r\n"
+    "TZOFFSETFROM:-0500\r\nTZOFFSETTO:-0400\r\nEND:DAYLIGHT\r\nEND:VTIMEZONE\r\n"
+)
+
+
+def test_a_series_in_a_private_zone_goes_by_its_rules() -> None:
+    """Those of New York until 2006: a single event in 2005 is in New York, a series that goes on is not."""
+    zones = {"US-Eastern": definition(OLD_EASTERN.encode())}
+    assert zone_of("US-Eastern", zones, datetime(2005, 7, 1)) == "America/New_York"
+    rules = zone_of("US-Eastern", zones, datetime(2005, 7, 1), years=10)
+    assert rules == "<-0500>5<-0400>4,M4.1.0/2,M10.5.0/2"
+    again = definition(vtimezone(rules, 2005))
+    tzid = tzid_of(rules)
+    assert again.first("TZID") is not None
+    assert zone_of(tzid, {tzid: again}, datetime(2005, 7, 1), years=10) == rules

@@ -22,6 +22,7 @@ from syncapp.items import patterns
 from syncapp.items.event import EVENT_FIELDS, Event, Occurrence
 from syncapp.items.html import formatting, says_the_same, text_of_html
 from syncapp.items.values import Moment, Recurrence, ZonedTime, moment_key
+from syncapp.items.zone_rules import is_rules
 from syncapp.items.zones import iana_to_windows
 
 TITLE_LENGTH = 255
@@ -72,7 +73,7 @@ def _project_plain(values: dict[str, Any]) -> dict[str, Any]:
         if name in values:
             values[name] = _one_line(values[name])[:length].rstrip()
     if "description" in values:
-        values["description"] = legal(values["description"])
+        values["description"] = text if (text := legal(values["description"])).strip() else ""
     if values.get("html"):
         values |= _project_html(legal(values["html"]), values.get("description"))
     if values.get("reminder") is not None:
@@ -194,7 +195,7 @@ def in_reach(event: Event) -> bool:
 def recurs_in_known_zone(event: Event) -> bool:
     """Whether Exchange can keep the zone in which a series recurs: in another one it would be off half of the year."""
     zone = event.start.zone if isinstance(event.start, ZonedTime) else ""
-    return event.recurrence is None or not zone or iana_to_windows(zone) is not None
+    return event.recurrence is None or not zone or is_rules(zone) or iana_to_windows(zone) is not None
 
 
 def has_dates(series: Event) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
+from syncapp.exchange.ews.custom_zones import zone_definition
 from syncapp.exchange.ews.event_projection import (
     PLAIN,
     has_dates,
@@ -30,6 +31,7 @@ from syncapp.exchange.ews.vocabulary import BUSY, CANCELLED, IMPORTANCE, PRIVACY
 from syncapp.items import patterns
 from syncapp.items.event import Event
 from syncapp.items.values import Importance, Moment, ZonedTime
+from syncapp.items.zone_rules import is_rules
 from syncapp.items.zones import iana_to_windows
 from syncapp.side import Refused
 
@@ -120,7 +122,7 @@ def _span_elements(event: Event, day_zone: str) -> dict[str, Markup]:
     }
     for name, moment in (("StartTimeZone", event.start), ("EndTimeZone", event.end)):
         zone = moment.zone if isinstance(moment, ZonedTime) else day_zone
-        found[name] = t(name, Id=iana_to_windows(zone) or "UTC")
+        found[name] = zone_definition(name, zone) if is_rules(zone) else t(name, Id=iana_to_windows(zone) or "UTC")
     return found
 
 

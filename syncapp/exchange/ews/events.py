@@ -6,9 +6,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from syncapp.exchange.ews.custom_zones import matching_zone
+from syncapp.exchange.ews.custom_zones import zone_of_rules
 from syncapp.exchange.ews.event_projection import differences, inherited_values
 from syncapp.exchange.ews.extended import MEETING_LINK, STATE_FLAGS, extended
 from syncapp.exchange.ews.native import Native, item_id
@@ -24,6 +23,7 @@ from syncapp.exchange.ews.xml import Element, Properties, text
 from syncapp.items.event import Event, Occurrence
 from syncapp.items.html import formatting, slim, text_of_html
 from syncapp.items.values import Attendee, Busy, Importance, Moment, Person, Privacy, Recurrence, ZonedTime, moment_key
+from syncapp.items.zone_rules import SERIES_YEARS, zone_info
 from syncapp.items.zones import windows_to_iana
 from syncapp.side import Unreadable
 
@@ -97,7 +97,7 @@ def original_start(instant: datetime, master: Event, day_zone: str) -> Moment:
     """
     if isinstance(master.start, ZonedTime):
         zone, clock = master.start.zone, master.start.wall.time()
-        local = instant.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+        local = instant.astimezone(zone_info(zone)).replace(tzinfo=None)
         if local.time() != clock:
             local = master.start.wall + (instant - master.start.instant)
         return ZonedTime(datetime.combine(local.date(), clock), zone)
@@ -115,7 +115,10 @@ def _zone(item: Properties, name: str) -> str | None:
     if definition is None:
         return None
     known = windows_to_iana(definition.get("Id", ""))
-    return known or matching_zone(definition, parse_instant(item.text("Start")).year)
+    if known is not None:
+        return known
+    year = parse_instant(item.text("Start")).year
+    return zone_of_rules(definition, (year, year + SERIES_YEARS) if item.get("Recurrence") is not None else (year,))
 
 
 def _read_span(item: Properties, home: str, zone: str | None = None) -> tuple[Moment, Moment]:
