@@ -9,10 +9,10 @@ from dateutil.rrule import rrule, rrulestr
 from syncapp.items.values import Moment, Recurrence, ZonedTime
 
 
-def expanded(rule: Recurrence, start: Moment, last: datetime | None = None, *, counted: bool = False) -> rrule:
+def expanded(rule: Recurrence, start: Moment, last: datetime | None = None) -> rrule:
     """The wall times of ``rule`` from ``start`` to its end, or to ``last`` if that comes before; extra dates left out.
 
-    The count is for the caller to mind unless ``counted``. Raises ValueError for a rule that dateutil does not know.
+    The count is for the caller to mind. Raises ValueError for a rule that dateutil does not know.
     """
     wall = start.wall if isinstance(start, ZonedTime) else datetime.combine(start, time())
     parts = [f"FREQ={rule.frequency}", f"INTERVAL={rule.interval}", f"WKST={rule.week_start}"]
@@ -24,8 +24,6 @@ def expanded(rule: Recurrence, start: Moment, last: datetime | None = None, *, c
     }
     parts += [f"{name}={','.join(map(str, values))}" for name, values in lists.items() if values]
     parts += [f"{name}={value}" for name, value in rule.others]
-    if counted and rule.count is not None:
-        parts.append(f"COUNT={rule.count}")
     ends = [each for each in (last, None if rule.until is None else _until(rule.until, start)) if each is not None]
     if ends:
         parts.append(f"UNTIL={min(ends):%Y%m%dT%H%M%S}")

@@ -25,6 +25,8 @@ MOST_LEFT_OUT = 400
 """How many days of a simpler pattern may be too many: each is written to Exchange by itself."""
 MOST_MOVED = 50
 """How many dates may be written as others that were moved."""
+_MOST_YEARS = 60
+_TOO_FINE = (Frequency.SECONDLY, Frequency.MINUTELY, Frequency.HOURLY)
 _NOT_COUNTED = ("RRULE", "EXRULE", "RSCALE", "SKIP")
 _COMPARED = 12
 _DAYS_BACK = 800
@@ -58,6 +60,11 @@ def spelling(rule: Recurrence, start: Moment) -> Spelling | None:
     if patterns.is_holdable(simpler, first):
         return Spelling(start, patterns.holdable(simpler, first))
     return _counted(simpler, start) or _begun_before(simpler, start) or _without_others(rule, start)
+
+
+def _horizon(start: Moment) -> datetime:
+    """Until when dates are looked for: a rule may have none for thousands of years."""
+    return datetime(min(_day(start).year + _MOST_YEARS, date.max.year - 1), 12, 31)
 
 
 def _day(moment: Moment) -> date:
@@ -135,7 +142,7 @@ def _begun_before(rule: Recurrence, start: Moment) -> Spelling | None:
             continue
         found = patterns.holdable(pattern, before)
         mine = [day for day in islice(patterns.days(found, before), _COMPARED + 1) if day != before]
-        if mine == [each.date() for each in islice(expanded(rule, start), _COMPARED)]:
+        if mine == [each.date() for each in islice(expanded(rule, start, _horizon(start)), _COMPARED)]:
             return Spelling(_on(before, start), found, moved={before: start})
         return None
     return None
@@ -184,11 +191,16 @@ def _dates(rule: Recurrence, start: Moment) -> list[Moment]:
     """All moments of a series; none where they are too many or never end, or where the rule is not all that is said."""
     if (rule.count is None and rule.until is None) or any(name in _NOT_COUNTED for name, _ in rule.others):
         return []
+    if rule.frequency in _TOO_FINE:
+        return []
     try:
-        walls = list(islice(expanded(rule, start, counted=True), MOST_DATES + 1))
+        most = MOST_DATES + 1 if rule.count is None else min(rule.count, MOST_DATES + 1)
+        walls = list(islice(expanded(rule, start, _horizon(start)), most))
+        by_rule = [ZonedTime(wall, start.zone) if isinstance(start, ZonedTime) else wall.date() for wall in walls]
     except (ValueError, OverflowError):
         return []
-    by_rule = [ZonedTime(wall, start.zone) if isinstance(start, ZonedTime) else wall.date() for wall in walls]
+    if (rule.count is not None and len(walls) < rule.count) or (walls and walls[-1].year >= _horizon(start).year):
+        return []
     found = dict.fromkeys([start, *by_rule, *rule.dates])
     return list(found) if len(found) <= MOST_DATES else []
 

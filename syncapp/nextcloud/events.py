@@ -370,7 +370,9 @@ class EventObject:
         assert rule is not None
         if rule.count is None and rule.until is None:
             raise Unreadable("One entry changes an occurrence and all that follow it, without any end.")
-        walls = list(islice(expanded(rule, event.start, counted=True), MAX_DATES))
+        walls = list(
+            islice(expanded(rule, event.start), MAX_DATES if rule.count is None else min(rule.count, MAX_DATES))
+        )
         names = [like(wall.date(), event.start) for wall in walls]
         return [each for each in names if moment_key(each) > moment_key(original)]
 

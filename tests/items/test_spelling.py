@@ -57,7 +57,11 @@ def test_a_series_in_other_words_happens_when_it_did(given_rule: Recurrence) -> 
     said = spelling(given_rule, MONDAY)
     if said is None:
         return
-    expected = {MONDAY, *given_rule.dates, *(each.date() for each in expanded(given_rule, MONDAY, counted=True))}
+    expected = {
+        MONDAY,
+        *given_rule.dates,
+        *(each.date() for each in islice(expanded(given_rule, MONDAY), given_rule.count)),
+    }
     assert moments(said) == sorted(expected, key=str)
     assert patterns.is_holdable(said.rule, day_of(said.start))
 
@@ -138,3 +142,16 @@ def test_what_no_pattern_says_stays_as_it_is(text: str) -> None:
 
 def test_a_usual_pattern_needs_no_other_words() -> None:
     assert spelling(rule("FREQ=WEEKLY;BYDAY=MO,WE;COUNT=10"), NINE) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30;COUNT=3",
+        "FREQ=SECONDLY;BYMONTH=2;BYMONTHDAY=30;COUNT=3",
+        "FREQ=YEARLY;BYMONTHDAY=1,2;INTERVAL=900;COUNT=90",
+        "FREQ=MONTHLY;BYMONTHDAY=1,3;UNTIL=44991231",
+    ],
+)
+def test_a_rule_without_dates_for_ages_is_left_alone(text: str) -> None:
+    assert spelling(rule(text), NINE) is None

@@ -33,8 +33,9 @@ TEAMS = """
 &lt;body lang="EN-US"&gt;&#xD;
 &lt;div&gt;&lt;p class="x"&gt;&lt;b&gt;Agenda&lt;/b&gt; and more&lt;/p&gt;&#xD;
 &lt;p&gt;&#xD;
-&lt;a href="https://teams.microsoft.com/l/meetup-join/19%3a1?context=%7b%7d"&gt;Join the meeting now&lt;/a&gt;&lt;/p&gt;&#xD;
-&lt;/div&gt;&#xD;
+&lt;a&#xD;
+href="https://teams.microsoft.com/l/meetup-join/19%3a1?context=%7b%7d"&gt;Join the meeting now&lt;/a&gt;&#xD;
+&lt;/p&gt;&lt;/div&gt;&#xD;
 &lt;/body&gt;&#xD;
 &lt;/html&gt;</t:Body>
 <t:Importance>High</t:Importance>
