@@ -88,7 +88,7 @@ def use(arguments: Sequence[str]) -> None:
         return
     bench = arguments[:1] == ["bench"]
     once = arguments[:1] == ["demo"] and "--once" in arguments
-    own = arguments[0] if arguments[:1] in (["bench"], ["roundtrip"]) else ""
+    own = arguments[0] if arguments[:1] in (["bench"], ["roundtrip"], ["fidelity"]) else ""
     place = Place(_VAR / (own or ("demo-once" if once else "demo")))
     if arguments[:1] == ["demo"] and _is_running(place):
         raise SystemExit(f"This demo is running already, in {place.directory}. Its pages: {place.connector_url}")

@@ -288,3 +288,48 @@ EVENT_FIELDS: tuple[Field, ...] = (
         note="read from Exchange, never written there until there is a meeting policy",
     ),
 )
+
+ONLY_IN_NEXTCLOUD: tuple[tuple[str, str], ...] = (
+    ("VALARM, the second and later ones", "Exchange has one reminder for an event"),
+    ("VALARM with ACTION:EMAIL, or after the start", "a reminder of Exchange is shown, and before the start"),
+    ("ATTACH", "files and links stay where they are"),
+    ("GEO", "no property of Exchange"),
+    ("RELATED-TO", "no property of Exchange"),
+    ("CONFERENCE", "no property of Exchange; the address of a Teams meeting is a field of its own"),
+    ("COMMENT, CONTACT, RESOURCES, REQUEST-STATUS", "no property of Exchange"),
+    ("ORGANIZER and ATTENDEE", "Exchange would make the mailbox the organizer, and mail everybody on the next edit"),
+    ("X-... and whatever else nobody knows", "no property of Exchange"),
+    ("parameters, as LANGUAGE, ALTREP, DIR", "no property of Exchange"),
+)
+"""What iCalendar says of an event and Exchange has no place for: it stays in the Nextcloud object, byte for byte."""
+
+OTHER_WORDS: tuple[tuple[str, str], ...] = (
+    ("single extra dates (RDATE), also with an end of their own", "a pattern with all these days, without the others"),
+    ("several days of the month, counted weekdays, BYSETPOS, BYWEEKNO and the like, with an end", "the same"),
+    (
+        "monthly on the 29th, 30th or 31st, which leaves out months, with an end",
+        "the same; Outlook would move these days",
+    ),
+    ("a first date outside of its own pattern", "the date of the pattern before it, moved"),
+    ("more than 999 dates", "the date of the last one as the end"),
+    ("yearly in months that are evenly apart; a weekday in a run of seven days", "monthly; the counted weekday"),
+    ("dates years apart", "days in a row, moved to where they belong"),
+    ("occurrences without their series (an invitation to some of them)", "a series of just these dates"),
+    ("RANGE=THISANDFUTURE in a series with an end", "each date that follows is changed"),
+    ("a private time zone", "the zone with the same rules, else these rules themselves"),
+)
+"""What Exchange has no words for, and by what other words it crosses as the same series."""
+
+REFUSED: tuple[tuple[str, str], ...] = (
+    ("more than one time a day (HOURLY, MINUTELY, SECONDLY, several BYHOUR)", "a series of Exchange has one a day"),
+    ("the patterns above without any end", "no pattern of Exchange is the same, and none shall become another one"),
+    ("EXRULE and a second RRULE", "taken out of RFC 5545; programs read them differently"),
+    ("RSCALE other than GREGORIAN", "Exchange has other calendars, but by no rule that says the same"),
+    ("dates before 1602 and after 4499, events of more than five years", "beyond what Exchange counts"),
+    (
+        "a series all of whose dates are deleted, or that ends before it begins",
+        "Exchange keeps no series without a date",
+    ),
+    ("dates that pass each other", "Exchange lets none cross or meet its neighbour"),
+)
+"""What stays in Nextcloud only, with a problem on that item that says so."""
