@@ -52,7 +52,7 @@ from syncapp.nextcloud.event_parts import (
     text_of,
     word_of,
 )
-from syncapp.nextcloud.timezones import is_own, zone_of
+from syncapp.nextcloud.timezones import iana_zone, is_own, zone_of
 from syncapp.side import Unreadable
 
 COMPONENT = "VEVENT"
@@ -96,7 +96,7 @@ class EventObject:
 
     def zone_of(self, tzid: str, at: datetime) -> str:
         """The IANA zone of a TZID used here, beside a wall time. Raises Unreadable."""
-        return zone_of(tzid.strip(), self.zones, at, SERIES_YEARS if self._repeats else 0)
+        return iana_zone(tzid) or zone_of(tzid.strip(), self.zones, at, SERIES_YEARS if self._repeats else 0)
 
     @once
     def _repeats(self) -> bool:
@@ -118,7 +118,12 @@ class EventObject:
         """A series recurs in its own zone: in another one it would be wrong half of the year. Raises Unreadable."""
         line = self.master.first("DTSTART")
         tzid = line.parameter("TZID").strip() if line is not None else ""
-        if tzid and isinstance(self.start, ZonedTime) and is_own(tzid, self.zones, self.start.wall):
+        if (
+            tzid
+            and not iana_zone(tzid)
+            and isinstance(self.start, ZonedTime)
+            and is_own(tzid, self.zones, self.start.wall)
+        ):
             raise Unreadable("A series is in a private time zone, whose clocks change as those of no known zone.")
 
     @once

@@ -58,6 +58,12 @@ def zone_by_name(tzid: str) -> str | None:
     return next((names[name] for n in (3, 2) if (name := "/".join(segments[-n:])) in names), None)
 
 
+@remembered
+def iana_zone(tzid: str) -> str | None:
+    """The zone of a TZID that is a name of IANA's: that means what it says, whatever stands beside it."""
+    return _iana_names().get(tzid.strip().strip('"').casefold())
+
+
 def zone_of(tzid: str, definitions: Mapping[str, Component], at: datetime, years: int = 0) -> str:
     """The zone of a TZID in an object that defines its zones by ``definitions``; "" where nothing explains it.
 
@@ -66,11 +72,13 @@ def zone_of(tzid: str, definitions: Mapping[str, Component], at: datetime, years
     same every year, it is a zone with the offset of that time all year: right for that time, and for nothing else
     (``is_own``). Raises Unreadable.
     """
+    if iana := iana_zone(tzid):
+        return iana
     named, definition = zone_by_name(tzid), definitions.get(tzid)
     observances = () if definition is None else tuple(_observances(definition))
     if definition is None or not observances:
         return named or _zone_of_offset_name(tzid) or ""
-    if named is not None and (_is_iana(tzid) or _says_so(observances, named, at)):
+    if named is not None and _says_so(observances, named, at):
         return named
     location = definition.first("X-LIC-LOCATION")
     if location is not None and (found := zone_by_name(location.value)):
@@ -114,7 +122,7 @@ def _change(observance: _Observance) -> Change | None:
 def is_own(tzid: str, definitions: Mapping[str, Component], at: datetime) -> bool:
     """Whether a TZID is a zone whose clocks change in a way that no name and no rules tell."""
     definition = definitions.get(tzid)
-    observances = () if definition is None or _is_iana(tzid) else tuple(_observances(definition))
+    observances = () if definition is None or iana_zone(tzid) else tuple(_observances(definition))
     if len({each.after for each in observances}) < 2:
         return False
     zone = zone_of(tzid, definitions, at, SERIES_YEARS)
@@ -129,11 +137,6 @@ def _zone_of_offset_name(tzid: str) -> str | None:
     sign, hours, minutes = found.groups()
     offset = timedelta(hours=int(hours), minutes=int(minutes or 0))
     return _zone_with_offset(-offset if sign == "-" else offset)
-
-
-def _is_iana(tzid: str) -> bool:
-    """Whether a TZID is a name of IANA's, which means what it says whatever stands beside it."""
-    return tzid.strip().strip('"').casefold() in _iana_names()
 
 
 def _says_so(observances: tuple[_Observance, ...], zone: str, at: datetime) -> bool:
