@@ -69,6 +69,9 @@ class Judge(Protocol):
     def read(self, text: bytes) -> Reading:
         """An object in Nextcloud. Raises ``NotReadable``."""
 
+    def same(self, name: str, before: str, after: str) -> bool:
+        """Whether two values of a field of the objects in Nextcloud are the same to a person."""
+
     def shown(self, text: bytes) -> Shown:
         """When an object in Nextcloud happens, over ten years. Raises ``NotReadable``."""
 

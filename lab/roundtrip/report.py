@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,11 +12,15 @@ from lab.roundtrip.kinds import MASTER, Reading
 
 _TOLD_BY_MOMENTS = ("start", "end", "clock")
 """What a series does not say as a field: the moments at which it happens are compared instead."""
+
+Same = Callable[[str, str, str], bool]
+"""Whether two values of a field are the same: ``kinds.Judge.same``."""
+
 Difference = tuple[str, str, str, str]
 """Part, field, before, after."""
 
 
-def differences(before: Reading, after: Reading) -> Iterator[tuple[str, str, str, str, bool]]:
+def differences(before: Reading, after: Reading, same: Same) -> Iterator[tuple[str, str, str, str, bool]]:
     """Every field that ``before`` or ``after`` has, with both values, and whether they are the same.
 
     Of an exception that ``after`` has none of, times are not compared here: the moments of the series show them.
@@ -27,7 +31,7 @@ def differences(before: Reading, after: Reading) -> Iterator[tuple[str, str, str
         other = after.value(part, name)
         if not other and part == MASTER and name in _TOLD_BY_MOMENTS:
             continue
-        yield part, name, value, other, value == other
+        yield part, name, value, other, same(name, value, other)
     for part, name, value in after.values():
         if part in before.parts and name not in before.parts[part] and name not in _TOLD_BY_MOMENTS:
             yield part, name, "", value, False
@@ -38,13 +42,14 @@ class Way:
     """How the fields of items fared on one way: by name how many were present, kept and changed."""
 
     fields: Mapping[str, str]
+    same: Same
     present: Counter[str] = field(default_factory=Counter)
     kept: Counter[str] = field(default_factory=Counter)
 
     def add(self, before: Reading, after: Reading) -> list[Difference]:
         """Count an item; what changed in it among the fields that Exchange can represent."""
         changed = []
-        for part, name, value, other, same in differences(before, after):
+        for part, name, value, other, same in differences(before, after, self.same):
             self.present[name] += 1
             self.kept[name] += same
             if not same and (name in self.fields or not self.fields):
@@ -65,13 +70,13 @@ def percent(part: int, whole: int) -> float:
 class Report:
     """The counts of one run."""
 
-    def __init__(self, kind: str, fields: Mapping[str, str]) -> None:
+    def __init__(self, kind: str, fields: Mapping[str, str], same: Same) -> None:
         self.kind = kind
         self.files = 0
         self.items = 0
         self.reasons: dict[str, Counter[str]] = {name: Counter() for name in ("unreadable", "refused", "crashed")}
-        self.out_and_back = Way(fields)
-        self.reverse = Way({})
+        self.out_and_back = Way(fields, same)
+        self.reverse = Way({}, same)
         self._fields = fields
         self._crossed = self._repeating = self._equal = self._stable = 0
         self.failing: list[str] = []

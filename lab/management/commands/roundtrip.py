@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from lab.console import Console
 from lab.process import ServerDidNotStart
+from lab.roundtrip.contacts import ContactJudge
 from lab.roundtrip.crossing import Crossing, Crossings
 from lab.roundtrip.events import EventJudge
 from lab.roundtrip.kinds import Judge, NotReadable
@@ -18,7 +19,7 @@ from lab.roundtrip.place import HOME, Place
 from lab.roundtrip.report import Report
 
 _BATCH = 40
-_JUDGES: dict[str, Callable[[str, str], Judge]] = {"events": EventJudge}
+_JUDGES: dict[str, Callable[[str, str], Judge]] = {"contacts": ContactJudge, "events": EventJudge}
 
 
 class Command(BaseCommand):
@@ -70,7 +71,7 @@ def _files(paths: Sequence[Path], judge: Judge) -> Iterator[Path]:
 
 
 def _run(judge: Judge, place: Place, files: Sequence[Path], console: Console) -> Report:
-    report = Report(judge.kind, judge.fields)
+    report = Report(judge.kind, judge.fields, judge.same)
     crossings = Crossings(judge, place)
     waiting: list[Crossing] = []
     for number, path in enumerate(files, start=1):

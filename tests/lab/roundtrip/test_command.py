@@ -69,3 +69,17 @@ def test_what_crosses_is_counted_and_what_is_broken_is_named(
 def test_a_path_that_does_not_exist_is_said(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="There is no"):
         call_command("roundtrip", str(tmp_path / "missing"))
+
+
+def test_contacts_cross_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mails = "".join(f"EMAIL:{each}@x.example\r\n" for each in "abcd")
+    good = f"BEGIN:VCARD\r\nVERSION:3.0\r\nUID:one\r\nFN:Ann Ex\r\nN:Ex;Ann;;;\r\n{mails}X-FOO:bar\r\nEND:VCARD\r\n"
+    (tmp_path / "good.vcf").write_text(good + good.replace("UID:one", "UID:two"))
+    (tmp_path / "bad.vcf").write_text("BEGIN:VCARD\r\n")
+    (tmp_path / "other.ics").write_text(GOOD)
+    figures, said = run(capsys, str(tmp_path), "--kind", "contacts", "--details")
+    assert (figures["files"], figures["items"]) == (2, 3)
+    assert (figures["unreadable"], figures["refused"], figures["crashed"]) == (1, 0, 0)
+    assert figures["retention"] == figures["occurrences_equal"] == figures["stable"] == 100
+    assert figures["fields"]["further e-mails"] == {"present": 2, "kept": 0, "representable": False}
+    assert "bad.vcf #0: unreadable: The file ends in the middle of a card." in said
