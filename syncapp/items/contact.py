@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date
 
 from syncapp.items.fields import Field, Shape, address_key, digest, digits, joined, line, paragraphs
-from syncapp.items.values import Email, Kind, Phone, Photo, PostalAddress
+from syncapp.items.pictures import alike
+from syncapp.items.values import Email, Kind, Phone, Photo, PostalAddress, Privacy
+
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:(?://)?")
 
 
 @dataclass(frozen=True)
@@ -21,27 +25,62 @@ class Contact:
     prefix: str = ""
     suffix: str = ""
     nickname: str = ""
+    phonetic_given_name: str = ""
+    phonetic_surname: str = ""
+    phonetic_company: str = ""
+    file_as: str = ""
+    """The name to sort by, where it is another than the one to show."""
     company: str = ""
     department: str = ""
     job_title: str = ""
+    profession: str = ""
+    manager: str = ""
+    assistant: str = ""
+    spouse: str = ""
+    children: tuple[str, ...] = ()
     emails: tuple[Email, ...] = ()
     phones: tuple[Phone, ...] = ()
+    ims: tuple[str, ...] = ()
+    """Addresses of instant messaging, as they are written: with a scheme (``xmpp:``) or without."""
     addresses: tuple[PostalAddress, ...] = ()
     web_page: str = ""
+    personal_page: str = ""
     birthday: date | None = None
+    """In ``values.NO_YEAR`` where only the day is known; so is ``anniversary``."""
+    anniversary: date | None = None
     notes: str = ""
     categories: tuple[str, ...] = ()
+    privacy: Privacy = Privacy.NORMAL
     photo: Photo | None = None
 
     kind = Kind.CONTACT
 
 
 def _normal_address(address: PostalAddress) -> str:
-    return joined(*map(line, (address.street, address.city, address.region, address.postal_code, address.country)))
+    usual = (address.street, address.city, address.region, address.postal_code, address.country)
+    unusual = (address.post_box, address.office) if address.post_box or address.office else ()
+    return joined(*map(line, usual + unusual))
 
 
 def _normal_date(value: date | None) -> str:
     return value.isoformat() if value else ""
+
+
+def im_key(value: str) -> str:
+    """An address of instant messaging for comparing: case and the scheme do not matter.
+
+    >>> im_key("xmpp:Anna@Lab.Example")
+    'anna@lab.example'
+    """
+    return _SCHEME.sub("", line(value).casefold())
+
+
+def _key_of_line(value: str) -> str:
+    return line(value).casefold()
+
+
+def _normal_privacy(privacy: Privacy) -> str:
+    return "" if privacy is Privacy.NORMAL else privacy.value
 
 
 def _normal_photo(photo: Photo | None) -> str:
@@ -56,9 +95,50 @@ CONTACT_FIELDS: tuple[Field, ...] = (
     Field("prefix", "Prefix", "N", "extended property PidTagDisplayNamePrefix", line, "title"),
     Field("suffix", "Suffix", "N", "Generation", line, "generation"),
     Field("nickname", "Nickname", "NICKNAME", "Nickname", line, "nickName"),
+    Field(
+        "phonetic_given_name",
+        "First name as it sounds",
+        "X-PHONETIC-FIRST-NAME",
+        "extended property PidLidYomiFirstName",
+        line,
+        "yomiGivenName",
+    ),
+    Field(
+        "phonetic_surname",
+        "Last name as it sounds",
+        "X-PHONETIC-LAST-NAME",
+        "extended property PidLidYomiLastName",
+        line,
+        "yomiSurname",
+    ),
+    Field(
+        "phonetic_company",
+        "Company as it sounds",
+        "X-PHONETIC-ORG",
+        "extended property PidLidYomiCompanyName",
+        line,
+        "yomiCompanyName",
+    ),
+    Field(
+        "file_as", "Filed as", "X-EVOLUTION-FILE-AS", "FileAs", line, "fileAs", note="where it is not the display name"
+    ),
     Field("company", "Company", "ORG", "CompanyName", line, "companyName"),
     Field("department", "Department", "ORG", "Department", line, "department"),
     Field("job_title", "Job title", "TITLE", "JobTitle", line, "jobTitle"),
+    Field("profession", "Role", "ROLE", "Profession", line, "profession"),
+    Field("manager", "Manager", "RELATED (TYPE=MANAGER)", "Manager", line, "manager"),
+    Field("assistant", "Assistant", "RELATED (TYPE=ASSISTANT)", "AssistantName", line, "assistantName"),
+    Field("spouse", "Spouse", "RELATED (TYPE=SPOUSE)", "SpouseName", line, "spouseName"),
+    Field(
+        "children",
+        "Children",
+        "RELATED (TYPE=CHILD)",
+        "Children",
+        line,
+        "children",
+        Shape.KEYED,
+        key=_key_of_line,
+    ),
     Field(
         "emails",
         "E-mail",
@@ -82,18 +162,45 @@ CONTACT_FIELDS: tuple[Field, ...] = (
         note="Exchange has one slot for each label",
     ),
     Field(
+        "ims",
+        "Instant messaging",
+        "IMPP",
+        "ImAddresses",
+        im_key,
+        "imAddresses",
+        Shape.KEYED,
+        key=im_key,
+        note="Exchange has three; the service stays in Nextcloud",
+    ),
+    Field(
         "addresses",
         "Address",
         "ADR",
-        "PhysicalAddresses",
+        "PhysicalAddresses, OfficeLocation, extended properties for post boxes",
         _normal_address,
         "homeAddress, businessAddress, otherAddress",
         Shape.KEYED,
         key=lambda each: each.label,
-        note="Exchange has one each for work, home and other",
+        note="Exchange has one each for work, home and other, and an office for the one at work",
     ),
     Field("web_page", "Web page", "URL", "BusinessHomePage", line, "businessHomePage"),
-    Field("birthday", "Birthday", "BDAY", "Birthday", _normal_date, "birthday", note="Exchange needs a year"),
+    Field(
+        "personal_page",
+        "Personal web page",
+        "URL (TYPE=HOME)",
+        "extended property PidTagPersonalHomePage",
+        line,
+    ),
+    Field(
+        "birthday",
+        "Birthday",
+        "BDAY",
+        "Birthday",
+        _normal_date,
+        "birthday",
+        note="Exchange shows the year 1604 for one without a year",
+    ),
+    Field("anniversary", "Anniversary", "ANNIVERSARY", "WeddingAnniversary", _normal_date, note="as the birthday"),
     Field("notes", "Notes", "NOTE", "Body", paragraphs, "personalNotes"),
     Field(
         "categories",
@@ -103,7 +210,17 @@ CONTACT_FIELDS: tuple[Field, ...] = (
         line,
         "categories",
         Shape.KEYED,
-        key=lambda each: line(each).casefold(),
+        key=_key_of_line,
     ),
-    Field("photo", "Photo", "PHOTO", "FileAttachment (IsContactPhoto)", _normal_photo, "photo"),
+    Field("privacy", "Privacy", "CLASS", "Sensitivity", _normal_privacy),
+    Field(
+        "photo",
+        "Photo",
+        "PHOTO",
+        "FileAttachment (IsContactPhoto)",
+        _normal_photo,
+        "photo",
+        alike=lambda one, other: alike(one.data, other.data),
+        note="in Exchange a JPEG of at most 1 MiB; compared by what it shows",
+    ),
 )

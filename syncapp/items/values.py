@@ -192,7 +192,7 @@ class Phone:
 
 @dataclass(frozen=True)
 class PostalAddress:
-    """A postal address of a contact. ``label`` is home, work or other."""
+    """A postal address of a contact. ``label`` is home, work or other; only the one at work has an ``office``."""
 
     label: str
     street: str = ""
@@ -200,6 +200,12 @@ class PostalAddress:
     region: str = ""
     postal_code: str = ""
     country: str = ""
+    post_box: str = ""
+    office: str = ""
+
+
+NO_YEAR = 1604
+"""The year of a birthday of which only the day is known: what Apple and Exchange write, a leap year."""
 
 
 @dataclass(frozen=True)

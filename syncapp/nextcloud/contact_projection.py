@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import date
 
-from syncapp.items.contact import Contact
+from syncapp.items.contact import Contact, im_key
 from syncapp.items.fields import address_key, digits, line
 from syncapp.items.values import Email, Phone, Photo, PostalAddress
+from syncapp.nextcloud.card_lines import PLACES, meaning_of
 from syncapp.nextcloud.contact_writing import (
     PHONE_TYPES,
     display_name_of,
@@ -23,10 +23,8 @@ from syncapp.nextcloud.contact_writing import (
 )
 from syncapp.nextcloud.contacts import (
     ADDRESS_PARTS,
-    OMITTED_YEAR,
-    PLACES,
+    NO_NAME,
     counted,
-    meaning_of,
     media_type_of,
     number_of,
     signature_of,
@@ -34,21 +32,33 @@ from syncapp.nextcloud.contacts import (
 from syncapp.nextcloud.text_values import held, held_names, held_text
 
 _PHONE_LABELS = {label: meaning_of(phone_head(label)).phone for label in (*PHONE_TYPES, "")}
+_TEXTS = (
+    "phonetic_given_name",
+    "phonetic_surname",
+    "phonetic_company",
+    "file_as",
+    "job_title",
+    "profession",
+)
+_PEOPLE = ("manager", "assistant", "spouse")
 _LINES = ("given_name", "middle_name", "surname", "prefix", "suffix", "company", "department")
 
 
 def project(contact: Contact) -> Contact:
     """The contact as it would be read after it was created; the same object where nothing is lost."""
     values = {
-        "display_name": held(display_name_of(contact)),
+        "display_name": "" if (name_to_show := display_name_of(contact)) == NO_NAME else held(name_to_show),
         **{name: held(line(getattr(contact, name))).strip() for name in _LINES},
         "nickname": held_text(contact.nickname).strip(),
-        "job_title": held_text(contact.job_title),
+        **{name: text if not (text := getattr(contact, name)) else held_text(text) for name in _TEXTS},
+        **{name: text if not (text := getattr(contact, name)) else held(line(text)).strip() for name in _PEOPLE},
+        "children": _children(contact.children),
         "emails": _emails(contact.emails),
         "phones": _phones(contact.phones),
         "addresses": _addresses(contact.addresses),
-        "web_page": held(line(contact.web_page).replace(" ", "%20")).strip(),
-        "birthday": _birthday(contact.birthday),
+        "ims": _ims(contact.ims),
+        "web_page": _page(contact.web_page),
+        "personal_page": _page(contact.personal_page),
         "notes": held_text(contact.notes),
         "categories": held_names(contact.categories),
         "photo": _photo(contact.photo),
@@ -76,18 +86,38 @@ def _phones(phones: Iterable[Phone]) -> tuple[Phone, ...]:
     return tuple(found.values())
 
 
+def _children(names: Iterable[str]) -> tuple[str, ...]:
+    found: dict[str, str] = {}
+    for each in {line(each).casefold(): each for each in names}.values():
+        name = held(line(each)).strip()
+        if line(name):
+            found.setdefault(line(name).casefold(), name)
+    return tuple(found.values())
+
+
+def _ims(ims: Iterable[str]) -> tuple[str, ...]:
+    found: dict[str, str] = {}
+    for each in {key: each for each in ims if (key := im_key(each))}.values():
+        text = held(line(each)).strip()
+        if key := im_key(text):
+            found.setdefault(key, text)
+    return tuple(found.values())
+
+
+def _page(page: str) -> str:
+    return page and held(line(page).replace(" ", "%20")).strip()
+
+
 def _addresses(addresses: Iterable[PostalAddress]) -> tuple[PostalAddress, ...]:
     found: dict[str, PostalAddress] = {}
     for each in {each.label: each for each in addresses if has_parts(each)}.values():
         label = each.label if each.label in PLACES else "other"
-        parts = [held(getattr(each, name)).strip() for name in ADDRESS_PARTS]
-        if any(parts):
-            found.setdefault(label, PostalAddress(label, *parts))
+        parts = {name: held(getattr(each, name)).strip() for name in ADDRESS_PARTS}
+        if label != "work":
+            parts["office"] = ""
+        if any(parts.values()):
+            found.setdefault(label, PostalAddress(label, **parts))
     return tuple(found.values())
-
-
-def _birthday(birthday: date | None) -> date | None:
-    return None if birthday is None or birthday.year == OMITTED_YEAR else birthday
 
 
 def _photo(photo: Photo | None) -> Photo | None:

@@ -27,6 +27,7 @@ from syncapp.items.values import (
     ZonedTime,
     moment_key,
 )
+from tests.contract.samples import PICTURE
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(
     ["", " ", "Budget", "budget ", "Bu\u0308cher", "Bücher", "Zeile\r\nZeile", "a\x1fb", "\u00a0", "Straße"]
@@ -138,11 +139,21 @@ contacts = st.builds(
     phones=few(
         st.builds(Phone, st.sampled_from(["+49 30 1", "+49 (30) 1", "", "55"]), st.sampled_from(["work", "home"]))
     ),
-    addresses=few(st.builds(PostalAddress, st.sampled_from(["work", "home"]), texts, texts)),
+    addresses=few(
+        st.builds(PostalAddress, st.sampled_from(["work", "home"]), texts, texts, post_box=texts, office=texts)
+    ),
     birthday=st.none() | dates,
     notes=texts,
     categories=few(texts),
-    photo=st.none() | st.builds(Photo, st.binary(max_size=4)),
+    phonetic_surname=texts,
+    file_as=texts,
+    manager=texts,
+    children=few(texts),
+    ims=few(texts),
+    personal_page=texts,
+    anniversary=st.none() | dates,
+    privacy=st.sampled_from(Privacy),
+    photo=st.none() | st.builds(Photo, st.binary(max_size=4) | st.just(PICTURE)),
 )
 
 items: st.SearchStrategy[Item] = events() | contacts

@@ -10,6 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from syncapp.items import Contact, Event
+from syncapp.items.contact import im_key
 from syncapp.items.event import Occurrence
 from syncapp.items.fields import address_key, digits, line
 from syncapp.items.html import text_of_html
@@ -178,7 +179,16 @@ parts = texts.map(line)
 def contacts(draw: st.DrawFn) -> Contact:
     """A person, or an organisation."""
     streets = [
-        PostalAddress(label, draw(names), *(draw(parts) for _ in range(4)))
+        PostalAddress(
+            label,
+            street=draw(names),
+            city=draw(parts),
+            region=draw(parts),
+            postal_code=draw(parts),
+            country=draw(parts),
+            post_box=draw(parts),
+            office=draw(parts) if label == "work" else "",
+        )
         for label in draw(st.lists(st.sampled_from(("work", "home", "other")), unique=True))
     ]
     email = st.builds(Email, addresses, st.sampled_from(("", "work", "home", "other")))
@@ -192,12 +202,25 @@ def contacts(draw: st.DrawFn) -> Contact:
         nickname=draw(parts),
         company=draw(parts),
         department=draw(parts),
+        phonetic_given_name=draw(parts),
+        phonetic_surname=draw(parts),
+        phonetic_company=draw(parts),
+        file_as=draw(parts),
         job_title=draw(parts),
+        profession=draw(parts),
+        manager=draw(parts),
+        assistant=draw(parts),
+        spouse=draw(parts),
+        children=tuple(draw(st.lists(names.map(line), max_size=3, unique_by=str.casefold))),
+        ims=tuple(draw(st.lists(words | words.map("xmpp:{}".format), max_size=4, unique_by=im_key))),
         emails=tuple(draw(st.lists(email, max_size=4, unique_by=lambda each: address_key(each.address)))),
         phones=draw(phones()),
         addresses=tuple(streets),
         web_page=draw(st.just("") | words.map(lambda word: f"https://{word}.example/a;b,c?d=e&f=%20#g")),
-        birthday=draw(st.none() | st.dates(date(1605, 1, 1), date(2060, 1, 1))),
+        personal_page=draw(st.just("") | words.map(lambda word: f"https://{word}.example/home")),
+        birthday=draw(st.none() | st.dates(date(1602, 1, 1), date(2060, 1, 1))),
+        anniversary=draw(st.none() | st.dates(date(1602, 1, 1), date(2060, 1, 1))),
+        privacy=draw(st.sampled_from(Privacy)),
         notes=draw(texts),
         categories=tuple(draw(st.lists(names.map(line), max_size=3, unique_by=str.casefold))),
         photo=draw(st.none() | st.just(Photo(PICTURE))),

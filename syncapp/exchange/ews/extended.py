@@ -16,6 +16,7 @@ _PROPERTY_SETS = {
     "6ed8da90-450b-101b-98da-00aa003f1305": "Meeting",
     "00062002-0000-0000-c000-000000000046": "Appointment",
     "00020329-0000-0000-c000-000000000046": "PublicStrings",
+    "00062004-0000-0000-c000-000000000046": "Address",
 }
 
 
@@ -85,6 +86,23 @@ MEETING_LINK = _extended(
 """Where the add-in of Teams keeps the address of a meeting."""
 NAME_PREFIX = _extended(PropertyTag="0x3a45", PropertyType="String")
 """PidTagDisplayNamePrefix (MS-OXPROPS)."""
+PERSONAL_PAGE = _extended(PropertyTag="0x3a50", PropertyType="String")
+"""PidTagPersonalHomePage (MS-OXPROPS)."""
+PHONETIC = {
+    "phonetic_given_name": _extended(
+        DistinguishedPropertySetId="Address", PropertyId=str(0x802C), PropertyType="String"
+    ),
+    "phonetic_surname": _extended(DistinguishedPropertySetId="Address", PropertyId=str(0x802D), PropertyType="String"),
+    "phonetic_company": _extended(DistinguishedPropertySetId="Address", PropertyId=str(0x802E), PropertyType="String"),
+}
+"""PidLidYomiFirstName, PidLidYomiLastName and PidLidYomiCompanyName (MS-OXOCNTC section 2.2.1.1)."""
+POST_BOXES = {
+    "work": _extended(DistinguishedPropertySetId="Address", PropertyId=str(0x804A), PropertyType="String"),
+    "home": _extended(PropertyTag="0x3a5e", PropertyType="String"),
+    "other": _extended(PropertyTag="0x3a64", PropertyType="String"),
+}
+"""PidLidWorkAddressPostOfficeBox, PidTagHomeAddressPostOfficeBox, PidTagOtherAddressPostOfficeBox (MS-OXOCNTC section
+2.2.1.3)."""
 HIDDEN = _extended(PropertyTag="0x10f4", PropertyType="Boolean")
 """PidTagAttributeHidden of a folder (MS-OXPROPS)."""
 LAST_CHANGE = _extended(PropertyTag="0x670a", PropertyType="SystemTime")

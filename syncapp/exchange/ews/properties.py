@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 
-from syncapp.exchange.ews.extended import GLOBAL_OBJECT_ID, MEETING_LINK, NAME_PREFIX, OWN_ID, OWN_UID, STATE_FLAGS
+from syncapp.exchange.ews.extended import (
+    GLOBAL_OBJECT_ID,
+    MEETING_LINK,
+    NAME_PREFIX,
+    OWN_ID,
+    OWN_UID,
+    PERSONAL_PAGE,
+    PHONETIC,
+    POST_BOXES,
+    STATE_FLAGS,
+)
 from syncapp.exchange.ews.markup import Markup, joined, t
 
 _ITEM = ("ParentFolderId", "ItemClass", "Subject", "Sensitivity", "Body", "Attachments", "Categories", "Importance")
@@ -38,7 +48,7 @@ ADDRESS_KEYS = {"work": "Business", "home": "Home", "other": "Other"}
 ADDRESS_PARTS = {
     "street": "Street", "city": "City", "region": "State", "country": "CountryOrRegion", "postal_code": "PostalCode",
 }  # fmt: skip
-_IM_KEYS = ("ImAddress1", "ImAddress2", "ImAddress3")
+IM_KEYS = ("ImAddress1", "ImAddress2", "ImAddress3")
 
 
 @cache
@@ -78,7 +88,7 @@ CONTACT_PATHS = joined(
         *_paths("contacts", _CONTACT),
         *(indexed("contacts:EmailAddress", key) for key in EMAIL_KEYS),
         *(indexed("contacts:PhoneNumber", key) for key in PHONE_KEYS.values()),
-        *(indexed("contacts:ImAddress", key) for key in _IM_KEYS),
+        *(indexed("contacts:ImAddress", key) for key in IM_KEYS),
         *(
             indexed(f"contacts:PhysicalAddress:{part}", key)
             for key in ADDRESS_KEYS.values()
@@ -86,7 +96,7 @@ CONTACT_PATHS = joined(
         ),
         OWN_ID.path,
         OWN_UID.path,
-        NAME_PREFIX.path,
+        *(each.path for each in (NAME_PREFIX, PERSONAL_PAGE, *PHONETIC.values(), *POST_BOXES.values())),
     ]
 )
 """What is read of a contact."""
