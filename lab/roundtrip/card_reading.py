@@ -11,6 +11,7 @@ import base64
 import binascii
 import io
 import logging
+import quopri
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -49,19 +50,43 @@ _IM_NAMES = (
     "IMPP", "X-MS-IMADDRESS", "X-AIM", "X-ICQ", "X-JABBER", "X-MSN", "X-YAHOO", "X-SKYPE", "X-SKYPE-USERNAME",
     "X-GOOGLE-TALK", "X-GTALK", "X-GADUGADU", "X-GROUPWISE", "X-QQ", "X-SIP",
 )  # fmt: skip
-_BOOKKEEPING = {"BEGIN", "END", "VERSION", "PRODID", "REV", "UID", "N", "FN", "ORG", "EMAIL", "TEL", "ADR", "LABEL"} | {
+_BOOKKEEPING = {
+    "BEGIN",
+    "END",
+    "VERSION",
+    "PRODID",
+    "REV",
+    "UID",
+    "N",
+    "FN",
+    "ORG",
+    "EMAIL",
+    "TEL",
+    "X-MS-TEL",
+    "ADR",
+    "LABEL",
+} | {
     *("URL", "BDAY", "NOTE", "CATEGORIES", "PHOTO", "CLASS", "X-ABLABEL", "X-ABDATE", "X-ABRELATEDNAMES", "RELATED"),
     *("X-MS-CARDPICTURE", "KIND", "X-ADDRESSBOOKSERVER-KIND", "MEMBER", "X-ADDRESSBOOKSERVER-MEMBER", "PROFILE"),
     *(name for names in (*_ONE_TEXT.values(), *_RELATED.values(), _ANNIVERSARIES, _IM_NAMES) for name in names),
 }
-_PHONES = (
-    ({"PAGER"}, "pager"), ({"CELL"}, "mobile"), ({"MOBILE"}, "mobile"), ({"IPHONE"}, "mobile"), ({"CAR"}, "car"),
-    ({"ISDN"}, "isdn"), ({"TTY"}, "tty"), ({"TTY-TDD"}, "tty"), ({"TTYTTD"}, "tty"), ({"TEXTPHONE"}, "tty"),
-    ({"TELEX"}, "telex"), ({"RADIO"}, "radio"), ({"CALLBACK"}, "callback"), ({"ASSISTANT"}, "assistant"),
-    ({"COMPANY"}, "company"), ({"MAIN"}, "main"), ({"WORK"}, "work"), ({"HOME"}, "home"),
-)  # fmt: skip
+_PHONES = {
+    "PAGER": "pager",
+    **dict.fromkeys(("CELL", "MOBILE", "IPHONE"), "mobile"),
+    "CAR": "car",
+    "ISDN": "isdn",
+    **dict.fromkeys(("TTY", "TTY-TDD", "TTYTTD", "TTYTDD", "TEXTPHONE"), "tty"),
+    **{each.upper(): each for each in ("telex", "radio", "callback", "assistant", "company", "main", "work", "home")},
+}
+"""What a number is called, the most telling TYPE first."""
 _ROOM = {"work": 2, "home": 2}
 _EMAILS, _IMS = 3, 3
+_LONGEST = 255
+"""MS-OXPROPS strings that Outlook and Exchange keep in 255 characters."""
+_LINES_OF_TEXT = frozenset(
+    {"display_name", "surname", "given_name", "middle_name", "suffix", "nickname", "company", "department", "office"}
+    | {"job_title", "profession", "manager", "assistant", "spouse", "file_as"}
+)
 _NAME_PARTS = ("surname", "given_name", "middle_name", "prefix", "suffix")
 _PRIVACY = {"PUBLIC": "", "PRIVATE": "private", "CONFIDENTIAL": "confidential"}
 _ESCAPED = '\\\\;,:Nn"'
@@ -75,6 +100,9 @@ def read_card(text: bytes) -> Reading:
     found: dict[str, str] = {}
     for part in (_names, _organisation, _texts, _dates, _emails, _phones, _addresses, _pages, _ims, _picture, _other):
         found.update(part(lines))
+    for name in _LINES_OF_TEXT & found.keys():
+        found[f"the rest of {name}"] = found[name][_LONGEST:].strip()
+        found[name] = found[name][:_LONGEST].rstrip()
     return Reading({MASTER: {name: value for name, value in found.items() if value}})
 
 
@@ -83,6 +111,11 @@ def is_group(text: bytes) -> bool:
     lines = _lines(text)
     kind = [*lines["KIND"], *lines["X-ADDRESSBOOKSERVER-KIND"]]
     return bool(kind) and kind[0].value.strip().lower() == "group"
+
+
+def raw_lines(text: bytes) -> list[bytes]:
+    """The lines of a card as they stand in it, each with what continues it."""
+    return [each for each in _unfolded(text).split(b"\r\n") if each.strip()]
 
 
 def _lines(data: bytes) -> Lines:
@@ -96,7 +129,7 @@ def _lines(data: bytes) -> Lines:
     depth = 0
     for line, number in vobject.base.getLogicalLines(io.StringIO(text)):
         try:
-            parsed = vobject.base.textLineToContentLine(line, number)
+            parsed = vobject.base.textLineToContentLine(_decodable(line), number)
         except (vobject.base.ParseError, LookupError, UnicodeError) as error:
             raise NotReadable(f"vobject can't read line {number}.") from error
         depth += parsed.name == "BEGIN"
@@ -104,6 +137,19 @@ def _lines(data: bytes) -> Lines:
             found[parsed.name].append(parsed)
         depth -= parsed.name == "END"
     return found
+
+
+def _decodable(line: str) -> str:
+    """A line in QUOTED-PRINTABLE that is not in the set of characters that it names is in a Western one."""
+    head, colon, value = line.partition(":")
+    if "QUOTED-PRINTABLE" not in head.upper():
+        return line
+    charset = re.search(r"CHARSET=([^;:]+)", head, re.IGNORECASE)
+    try:
+        quopri.decodestring(value.encode()).decode(charset[1] if charset else "utf-8")
+    except (LookupError, UnicodeError):
+        return re.sub(r";CHARSET=[^;:]+", "", head, flags=re.IGNORECASE) + ";CHARSET=latin-1" + colon + value
+    return line
 
 
 def _unfolded(data: bytes) -> bytes:
@@ -217,6 +263,7 @@ def _texts(lines: Lines) -> Iterator[tuple[str, str]]:
         types = {each.lower() for each in _types(line)}
         name = next((field for word, field in _RELATED_LABELS.items() if word in types), "other relations")
         is_text = "text" in [each.lower() for each in line.params.get("VALUE", ())]
+        is_text = is_text or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*:\S+", str(line.value).strip())
         related[name if is_text else "other relations"].append(_flat(_text(line)))
     for name, values in related.items():
         if name in ("children", "other relations"):
@@ -262,7 +309,7 @@ def _emails(lines: Lines) -> Iterator[tuple[str, str]]:
 def _phones(lines: Lines) -> Iterator[tuple[str, str]]:
     taken: dict[str, list[str]] = defaultdict(list)
     further = []
-    for line in _preferred(lines["TEL"]):
+    for line in _preferred([*lines["TEL"], *lines["X-MS-TEL"]]):
         number = re.sub(r"[\s().\-/‐-―]", "", _text(line)).casefold().removeprefix("tel:")
         slot = _slot(line)
         if not number or number in taken[slot]:
@@ -279,7 +326,7 @@ def _slot(line: Any) -> str:
     types = _types(line)
     if "FAX" in types:
         return "work fax" if "WORK" in types else "home fax" if "HOME" in types else "other fax"
-    return next((slot for words, slot in _PHONES if words <= types), "other")
+    return next((slot for word, slot in _PHONES.items() if word in types), "other")
 
 
 def _addresses(lines: Lines) -> Iterator[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from exchangelib import Account
@@ -87,6 +88,20 @@ class ContactJudge:
     def read_mailbox(self, account: Account, ids: Sequence[str]) -> list[Reading]:
         """See ``Judge``."""
         return contacts_reading.read_contacts(account, ids)
+
+    def edit(self, account: Account, ids: Sequence[str]) -> bool:
+        """See ``Judge``: the job title."""
+        contacts_reading.set_job_title(account, ids, "Edited in Exchange")
+        return True
+
+    def lost(self, before: bytes, after: bytes) -> list[str]:
+        """See ``Judge``: every line but the job title's, byte for byte."""
+        kept = set(card_reading.raw_lines(after))
+        return [
+            line.decode(errors="replace")
+            for line in card_reading.raw_lines(before)
+            if line not in kept and not re.match(rb"([\w-]+\.)?(TITLE|REV)[;:]", line, re.IGNORECASE)
+        ]
 
     def new_folder(self, account: Account, name: str) -> BaseFolder:
         """See ``Judge``."""

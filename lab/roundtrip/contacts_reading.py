@@ -43,3 +43,12 @@ def _values(item: Any) -> dict[str, str]:
         if isinstance(each, FileAttachment) and each.is_contact_photo:
             found["photo"] = picture_text(each.content)
     return found
+
+
+def set_job_title(account: Account, ids: Sequence[str], title: str) -> None:
+    """Give contacts another job title. Raises what exchangelib raises."""
+    for item in account.fetch([(each, None) for each in ids], only_fields=["job_title"]):
+        if isinstance(item, Exception):
+            raise item
+        item.job_title = title
+        item.save(update_fields=["job_title"])

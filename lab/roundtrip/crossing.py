@@ -48,6 +48,8 @@ class Crossing:
     moments_differ: str = ""
     unstable: list[str] = field(default_factory=list)
     """What a second look would write, in words."""
+    lost: list[str] | None = None
+    """What an edit in Exchange of something else took away in Nextcloud; None where that was not tried."""
     item: Any = None
     folder: BaseFolder | None = None
     there: Object | None = None
@@ -90,6 +92,8 @@ class Crossings:
         for each in items:
             if not each.verdict:
                 self._guarded(each, self._compare)
+        self._step([each for each in items if not each.verdict], self._edit_in_exchange)
+        for each in items:
             each.item = each.there = each.back = each.again = None
 
     def _guarded(self, one: Crossing, work: Callable[[Crossing], None]) -> None:
@@ -200,6 +204,26 @@ class Crossings:
             view = self._judge.shown_in_mailbox(one.folder, before)
             one.moments_differ = _difference(before, after) or _difference(before, view)
             one.moments_equal = not one.moments_differ
+
+    def _edit_in_exchange(self, items: Sequence[Crossing]) -> None:
+        """Somebody edits one thing in Exchange: what the engine then makes of the text that was there first."""
+        ids = [one.there.id for one in items if one.there is not None]
+        if not self._judge.edit(self._account, ids):
+            return
+        edited = self._exchange.read(ids)
+        for one in items:
+            assert one.there is not None
+            found = edited[one.there.id]
+            if isinstance(found, SideError):
+                one.fail("crashed", f"What was edited can't be read: {found}")
+                continue
+            views = {
+                SideName.EXCHANGE: View(found.item, _PRINTS.item(one.there.item), self._exchange.project),
+                SideName.NEXTCLOUD: View(one.item, _PRINTS.item(one.item), self._nextcloud.project),
+            }
+            write = decide(views, _PRINTS, winner=SideName.EXCHANGE).writes[SideName.NEXTCLOUD]
+            patched = self._codec.patch(one.text, write.item, write.changed, datetime.now(UTC).replace(tzinfo=None))
+            one.lost = self._judge.lost(one.text, bytes(patched))
 
     def _second_look(self, exchange: Item, nextcloud: Item) -> list[str]:
         """What the engine would write if it met both items anew, whoever wins what differs."""

@@ -67,6 +67,16 @@ class EventJudge:
         """See ``Judge``."""
         return mailbox_reading.read_events(account, ids)
 
+    def edit(self, account: Account, ids: Sequence[str]) -> bool:
+        """See ``Judge``."""
+        del account, ids
+        return False
+
+    def lost(self, before: bytes, after: bytes) -> list[str]:
+        """See ``Judge``."""
+        del before, after
+        return []
+
     def new_folder(self, account: Account, name: str) -> BaseFolder:
         """See ``Judge``."""
         return Calendar(parent=account.calendar, name=name).save()

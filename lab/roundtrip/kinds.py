@@ -81,6 +81,15 @@ class Judge(Protocol):
     def read_mailbox(self, account: Account, ids: Sequence[str]) -> list[Reading]:
         """Items in Exchange. Raises what exchangelib raises."""
 
+    def edit(self, account: Account, ids: Sequence[str]) -> bool:
+        """Change one thing about items in Exchange, as a person would; False where this kind is not tried.
+
+        Raises as above.
+        """
+
+    def lost(self, before: bytes, after: bytes) -> list[str]:
+        """What an object in Nextcloud does not say any more, although nobody edited that in Exchange."""
+
     def new_folder(self, account: Account, name: str) -> BaseFolder:
         """A new folder for such items in a mailbox. Raises as above."""
 

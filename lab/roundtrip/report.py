@@ -78,7 +78,7 @@ class Report:
         self.out_and_back = Way(fields, same)
         self.reverse = Way({}, same)
         self._fields = fields
-        self._crossed = self._repeating = self._equal = self._stable = 0
+        self._crossed = self._equal = self._stable = self._edited = self._untouched = 0
         self.failing: list[str] = []
         """One line for each thing that is not as it should be."""
 
@@ -108,6 +108,10 @@ class Report:
         self._equal += one.moments_equal
         if not one.moments_equal:
             self.failing.append(f"{where}: occurrences: {one.moments_differ}")
+        if one.lost is not None:
+            self._edited += 1
+            self._untouched += not one.lost
+            self.failing += [f"{where}: an edit of something else took away {each[:300]!r}" for each in one.lost]
         self._stable += not one.unstable
         if one.unstable:
             self.failing.append(f"{where}: a second look writes {', '.join(one.unstable)}")
@@ -124,6 +128,7 @@ class Report:
             "retention_all": way.share(only_representable=False),
             "occurrences_equal": percent(self._equal, self._crossed),
             "stable": percent(self._stable, self._crossed),
+            "untouched": percent(self._untouched, self._edited),
             "reverse_retention": self.reverse.share(only_representable=False),
             "reasons": {verdict: dict(reasons.most_common()) for verdict, reasons in self.reasons.items()},
             "fields": {
@@ -149,6 +154,8 @@ class Report:
                 yield from (f"  {count:5}  {reason}" for reason, count in reasons.most_common())
         figures = self.to_json()
         yield ""
+        if self._edited:
+            yield f"{figures['untouched']:g} % are as they were, but for what somebody then edited in Exchange."
         yield (
             f"{self.files} files, {self.items} items: {figures['retention']:g} % of what Exchange can represent is "
             f"kept ({figures['retention_all']:g} % of all), {figures['occurrences_equal']:g} % happen when they did, "

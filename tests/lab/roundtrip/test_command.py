@@ -83,3 +83,13 @@ def test_contacts_cross_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert figures["retention"] == figures["occurrences_equal"] == figures["stable"] == 100
     assert figures["fields"]["further e-mails"] == {"present": 2, "kept": 0, "representable": False}
     assert "bad.vcf #0: unreadable: The file ends in the middle of a card." in said
+
+
+def test_cards_of_all_programs_cross_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    """Cards in the shape of exports from Outlook, iOS, Android, Thunderbird and Nextcloud, and strange ones."""
+    figures, _ = run(capsys, str(Path(__file__).parent / "cards"), "--kind", "contacts")
+    assert figures["items"] == 21
+    assert (figures["unreadable"], figures["refused"], figures["crashed"]) == (0, 0, 0)
+    assert figures["retention"] == figures["reverse_retention"] == 100
+    assert figures["stable"] == figures["untouched"] == 100
+    assert figures["fields"]["photo"] == {"present": 4, "kept": 4, "representable": True}
