@@ -17,23 +17,26 @@ MOST_BYTES = 1024 * 1024
 client shows; phones load the pictures of all contacts."""
 
 _FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP")
+_JPEG = b"\xff\xd8\xff"
 _QUALITIES = (95, 85, 75)
 _SIDE, _ALIKE, _SAME_SHAPE = 32, 4.0, 0.03
 _REMEMBERED = 8
 
 
-@lru_cache(_REMEMBERED)
 def as_jpeg(data: bytes) -> bytes:
     """A picture as a JPEG of at most ``MOST_BYTES``; nothing for what is no picture, or too large to be opened.
 
-    One that is that already stays as it is, byte for byte.
+    One that is that already stays as it is, byte for byte, and is not even opened.
     """
+    return data if data.startswith(_JPEG) and len(data) <= MOST_BYTES else _made_jpeg(data)
+
+
+@lru_cache(_REMEMBERED)
+def _made_jpeg(data: bytes) -> bytes:
     try:
         image = Image.open(io.BytesIO(data), formats=_FORMATS)
         if image.width * image.height > MOST_PIXELS:
             return b""
-        if image.format == "JPEG" and len(data) <= MOST_BYTES:
-            return data
         return _written(_on_paper(image))
     except Exception:
         # Each decoder has errors of its own for broken pictures, and more than are documented.

@@ -41,10 +41,19 @@ _ANNIVERSARIES = (
     "X-EVOLUTION-ANNIVERSARY",
     "X-KADDRESSBOOK-X-ANNIVERSARY",
 )
+_APPLES_DATE = "X-ABDATE"
 _IM_NAMES = (
     *("IMPP", "X-MS-IMADDRESS", "X-AIM", "X-ICQ", "X-JABBER", "X-MSN", "X-YAHOO", "X-SKYPE", "X-SKYPE-USERNAME"),
     *("X-GOOGLE-TALK", "X-GTALK", "X-GADUGADU", "X-GROUPWISE", "X-QQ", "X-SIP"),
 )
+RARE = frozenset(
+    {
+        *(name for field, names in TEXTS.items() if field != "job_title" for name in names),
+        *(RELATED, _APPLES_RELATED, *(name for names in _RELATION_NAMES.values() for name in names)),
+        *(*_ANNIVERSARIES, _APPLES_DATE, *_IM_NAMES, "CLASS"),
+    }
+)
+"""Lines that most cards have none of: nothing is looked for in these."""
 _URI = re.compile(r"[a-z][a-z0-9+.-]*:\S+", re.IGNORECASE)
 
 
@@ -90,7 +99,7 @@ def anniversary_line(card: Component) -> Line | None:
     for name in _ANNIVERSARIES:
         if (found := card.first(name)) is not None:
             return found
-    return next((each for each in card.all("X-ABDATE") if label_of(each, card) == "anniversary"), None)
+    return next((each for each in card.all(_APPLES_DATE) if label_of(each, card) == "anniversary"), None)
 
 
 def ims_of(card: Component) -> list[tuple[Line, str]]:
@@ -108,10 +117,13 @@ def _im_lines(card: Component) -> Iterator[Line]:
         yield from preferred(card.all(name))
 
 
+_NO_PAGES = (None, None)
+
+
 def pages_of(card: Component) -> tuple[Line | None, Line | None]:
     """The lines with the web page, and with the page at home."""
     lines: Sequence[Line] = preferred(card.all("URL"))
     if not lines:
-        return None, None
+        return _NO_PAGES
     at_home = next((each for each in lines if "HOME" in meaning_of(each).types), None)
     return next((each for each in lines if "HOME" not in meaning_of(each).types), None), at_home

@@ -6,13 +6,15 @@ write and a read give.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from syncapp.items.contact import Contact, im_key
 from syncapp.items.fields import address_key, digits, line
 from syncapp.items.values import Email, Phone, Photo, PostalAddress
 from syncapp.nextcloud.card_lines import PLACES, meaning_of
+from syncapp.nextcloud.card_spellings import RELATIONS, TEXTS
 from syncapp.nextcloud.contact_writing import (
     PHONE_TYPES,
     display_name_of,
@@ -32,15 +34,6 @@ from syncapp.nextcloud.contacts import (
 from syncapp.nextcloud.text_values import held, held_names, held_text
 
 _PHONE_LABELS = {label: meaning_of(phone_head(label)).phone for label in (*PHONE_TYPES, "")}
-_TEXTS = (
-    "phonetic_given_name",
-    "phonetic_surname",
-    "phonetic_company",
-    "file_as",
-    "job_title",
-    "profession",
-)
-_PEOPLE = ("manager", "assistant", "spouse")
 _LINES = ("given_name", "middle_name", "surname", "prefix", "suffix", "company", "department")
 
 
@@ -50,19 +43,17 @@ def project(contact: Contact) -> Contact:
         "display_name": "" if (name_to_show := display_name_of(contact)) == NO_NAME else held(name_to_show),
         **{name: held(line(getattr(contact, name))).strip() for name in _LINES},
         "nickname": held_text(contact.nickname).strip(),
-        **{name: text if not (text := getattr(contact, name)) else held_text(text) for name in _TEXTS},
-        **{name: text if not (text := getattr(contact, name)) else held(line(text)).strip() for name in _PEOPLE},
-        "children": _children(contact.children),
+        "job_title": held_text(contact.job_title),
         "emails": _emails(contact.emails),
         "phones": _phones(contact.phones),
         "addresses": _addresses(contact.addresses),
-        "ims": _ims(contact.ims),
         "web_page": _page(contact.web_page),
-        "personal_page": _page(contact.personal_page),
         "notes": held_text(contact.notes),
         "categories": held_names(contact.categories),
         "photo": _photo(contact.photo),
     }
+    given = vars(contact)
+    values |= {name: hold(given[name]) for name, hold in _RARE.items() if given[name]}
     different = {name: value for name, value in values.items() if value != getattr(contact, name)}
     return replace(contact, **different) if different else contact  # type: ignore[arg-type]  # each under its own name
 
@@ -124,3 +115,17 @@ def _photo(photo: Photo | None) -> Photo | None:
     if photo is None or not photo.data:
         return None
     return Photo(photo.data, signature_of(photo.data) or media_type_of(photo_head(photo)))
+
+
+def _name(name: str) -> str:
+    return held(line(name)).strip()
+
+
+_RARE: Mapping[str, Callable[[Any], Any]] = {
+    **{field: held_text for field in TEXTS if field != "job_title"},
+    **{field: _name for field in RELATIONS if field != "children"},
+    "children": _children,
+    "ims": _ims,
+    "personal_page": _page,
+}
+"""What becomes of fields that most contacts have nothing in."""

@@ -104,8 +104,9 @@ def new(contact: Contact, uid: str, now: datetime) -> Text:
     lines.append(make_line("UID", escape(uid)))
     card = Component("VCARD", constant_line("BEGIN", "VCARD"), constant_line("END", "VCARD"), lines)
     writer = _Writer(Card(Text(b"", card, b""), "3.0"), contact)
+    said = {_LINE_OF.get(field, field) for field, value in vars(contact).items() if value}
     for name in _ORDER:
-        if name in _NAMES or any(getattr(contact, each) for each in _FIELDS_OF.get(name, (name,))):
+        if name in said or name in _NAMES:
             writer.write(name)
     return writer.finished(now)
 

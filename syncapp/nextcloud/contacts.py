@@ -9,9 +9,10 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from syncapp.items.contact import Contact
 from syncapp.items.fields import address_key, digits
@@ -20,7 +21,15 @@ from syncapp.items.once import once
 from syncapp.items.values import NO_YEAR, Email, Phone, Photo, PostalAddress, Privacy
 from syncapp.nextcloud import content_lines, parsing
 from syncapp.nextcloud.card_lines import meaning_of, parts_of, preferred, raw_text, text_of
-from syncapp.nextcloud.card_spellings import anniversary_line, ims_of, pages_of, relations_of, text_line
+from syncapp.nextcloud.card_spellings import (
+    RARE,
+    TEXTS,
+    anniversary_line,
+    ims_of,
+    pages_of,
+    relations_of,
+    text_line,
+)
 from syncapp.nextcloud.content_lines import Component, Line
 from syncapp.nextcloud.text_values import split, unescape
 from syncapp.side import Unreadable
@@ -43,6 +52,7 @@ CLASSES = {
 }
 """CLASS (RFC 2426 section 3.7.1)."""
 
+_RARE_TEXTS = tuple(field for field in TEXTS if field != "job_title")
 _DATE = re.compile(r"(\d{4}|--)-?(\d\d)-?(\d\d)(?:[T ].*)?", re.ASCII)
 _SIGNATURES = (
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -84,38 +94,43 @@ class Card:
         """The neutral contact. Raises Unreadable."""
         card = self.card
         company, department = (*self.parts("ORG"), "", "")[:2]
-        name = dict(zip(NAME_PARTS, (*self.parts("N"), "", "", "", "", ""), strict=False))
+        name: dict[str, Any] = dict(zip(NAME_PARTS, (*self.parts("N"), "", "", "", "", ""), strict=False))
         web_page, personal_page = pages_of(card)
         return Contact(
             uid=self.uid,
             display_name="" if (name_to_show := self.value("FN")) == NO_NAME else name_to_show,
             nickname=", ".join(filter(None, self.listed("NICKNAME"))),
-            phonetic_given_name=self._text("phonetic_given_name"),
-            phonetic_surname=self._text("phonetic_surname"),
-            phonetic_company=self._text("phonetic_company"),
-            file_as=self._text("file_as"),
             company=company,
             department=department,
-            job_title=self._text("job_title"),
-            profession=self._text("profession"),
-            manager=self._relation("manager"),
-            assistant=self._relation("assistant"),
-            spouse=self._relation("spouse"),
-            children=self._children(),
+            job_title=self.value("TITLE"),
             emails=tuple(email for _, email in emails_of(card)),
             phones=tuple(phone for _, phone in phones_of(card)),
             addresses=tuple(address for _, address in addresses_of(card)),
-            ims=tuple([text for _, text in ims_of(card)]),
             web_page=page_of(web_page),
             personal_page=page_of(personal_page),
             birthday=date_of(card.first("BDAY")),
-            anniversary=date_of(anniversary_line(card)),
             notes=self.value("NOTE"),
             categories=self._categories(),
-            privacy=self._privacy(),
             photo=photo_of(card)[1],
             **name,
+            **(self._rare() if card.has_any(RARE) else {}),
         )
+
+    def _rare(self) -> dict[str, Any]:
+        """The values of fields that most cards say nothing about."""
+        card = self.card
+        people = relations_of(card)
+        children: dict[str, str] = {}
+        for _, name in people.get("children", ()):
+            children.setdefault(plain(name).casefold(), name)
+        return {
+            **{field: text_of(line) for field in _RARE_TEXTS if (line := text_line(card, field)) is not None},
+            **{field: named[0][1] for field, named in people.items() if field != "children"},
+            "children": tuple(children.values()),
+            "ims": tuple([text for _, text in ims_of(card)]),
+            "anniversary": date_of(anniversary_line(card)),
+            "privacy": self._privacy(),
+        }
 
     def parts(self, name: str) -> list[str]:
         """The parts of a structured value such as N or ORG; a part with several values is one text (``N``'s names)."""
@@ -134,25 +149,6 @@ class Card:
                 if name := unescape(each).strip():
                     found[name] = None
         return tuple(found)
-
-    def _text(self, field: str) -> str:
-        line = text_line(self.card, field)
-        return "" if line is None else text_of(line)
-
-    @once
-    def relations(self) -> Mapping[str, list[tuple[Line, str]]]:
-        """``relations_of`` the card as it was read."""
-        return relations_of(self.card)
-
-    def _relation(self, field: str) -> str:
-        named = self.relations.get(field)
-        return named[0][1] if named else ""
-
-    def _children(self) -> tuple[str, ...]:
-        found: dict[str, str] = {}
-        for _, name in self.relations.get("children", ()):
-            found.setdefault(plain(name).casefold(), name)
-        return tuple(found.values())
 
     def _privacy(self) -> Privacy:
         """CLASS; a class that nobody knows is private (RFC 5545 section 3.8.1.3)."""

@@ -39,7 +39,9 @@ EXTENDED_LINES: Mapping[str, Extended] = {"prefix": NAME_PREFIX, "personal_page"
 
 _ANYWHERE = ""
 """The home of what is the same wherever people are: a contact has no floating times."""
+_WHOLE = (*EXTENDED_LINES, "notes")
 _LONG = frozenset({"web_page"})
+_ADDRESS_PARTS = (*ADDRESS_PARTS, "post_box", "office")
 _LINE_LENGTH = 255
 """What Outlook and Exchange keep of a line."""
 
@@ -50,18 +52,19 @@ def project_contact(contact: Contact) -> Contact:
 
 
 def _project(contact: Contact, _: str) -> Contact:
-    lines: dict[str, Any] = {name: _line(name, value) for name in LINES if (value := getattr(contact, name))}
-    lines |= {name: legal(value) for name in (*EXTENDED_LINES, "notes") if (value := getattr(contact, name))}
-    phones = {each.label: legal(each.number) for each in reversed(contact.phones) if digits(legal(each.number))}
+    given = vars(contact)
+    lines: dict[str, Any] = {name: _line(name, value) for name in LINES if (value := given[name])}
+    lines |= {name: _legal(value) for name in _WHOLE if (value := given[name])}
+    phones = {each.label: _legal(each.number) for each in reversed(contact.phones) if digits(_legal(each.number))}
     addresses = {each.label: each for each in map(_legal_address, reversed(contact.addresses)) if _filled(each)}
     emails = tuple(legal_emails(contact.emails)[: len(EMAIL_KEYS)])
-    file_as = _line("file_as", contact.file_as)
+    file_as = contact.file_as and _line("file_as", contact.file_as)
     if not line(lines.get("display_name", "")):
         lines["display_name"] = _name_of(lines, emails) or file_as
     return Contact(
         uid=contact.uid,
         **lines,
-        file_as="" if line(file_as) == line(lines["display_name"]) else file_as,
+        file_as="" if file_as and line(file_as) == line(lines["display_name"]) else file_as,
         children=_names(contact.children),
         emails=emails,
         phones=tuple([Phone(phones[label], label) for label in PHONE_KEYS if label in phones]),
@@ -75,8 +78,13 @@ def _project(contact: Contact, _: str) -> Contact:
     )
 
 
+def _legal(value: str) -> str:
+    """``legal``, most of the time for less."""
+    return value if value.isprintable() else legal(value)
+
+
 def _line(name: str, value: str) -> str:
-    held = legal(value)
+    held = _legal(value)
     return held if len(held) <= _LINE_LENGTH or name in _LONG else held[:_LINE_LENGTH].rstrip()
 
 
@@ -90,7 +98,7 @@ def legal_emails(emails: Iterable[Email]) -> list[Email]:
     """The mail addresses that a slot can hold, each once."""
     found: dict[str, Email] = {}
     for each in emails:
-        if "@" in (address := legal(each.address).strip()):
+        if "@" in (address := _legal(each.address).strip()):
             found.setdefault(address_key(address), Email(address))
     return list(found.values())
 
@@ -109,16 +117,16 @@ def _names(names: Iterable[str]) -> tuple[str, ...]:
     """Names in a list, each once whatever its letters."""
     found: dict[str, str] = {}
     for each in names:
-        if name := legal(each).strip():
+        if name := _legal(each).strip():
             found.setdefault(name.casefold(), name)
     return tuple(found.values())
 
 
 def _legal_address(address: PostalAddress) -> PostalAddress:
-    values = {name: legal(getattr(address, name)) for name in (*ADDRESS_PARTS, "post_box", "office")}
-    if address.label != "work":
-        values["office"] = ""
-    values["office"] = _line("office", values["office"])
+    given = vars(address)
+    values = {name: _legal(value) for name in _ADDRESS_PARTS if (value := given[name])}
+    if office := values.pop("office", ""):
+        values["office"] = _line("office", office) if address.label == "work" else ""
     return PostalAddress(address.label, **values)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from syncapp.exchange.ews.extended import POST_BOXES, extended
+from syncapp.exchange.ews.extended import POST_BOXES, extended_values
 from syncapp.exchange.ews.markup import Markup, t
 from syncapp.exchange.ews.properties import (
     ADDRESS_KEYS,
@@ -61,11 +61,12 @@ def read_addresses(item: Properties) -> tuple[PostalAddress, ...]:
     parts_of = {
         _ADDRESS_LABELS.get(each.get("Key", "")): Properties(each) for each in item.children("PhysicalAddresses")
     }
+    others = extended_values(item)
     found = []
     for label in ADDRESS_KEYS:
         parts = parts_of.get(label)
         values = {name: parts.text(each) for name, each in ADDRESS_PARTS.items()} if parts else {}
-        box = extended(item, POST_BOXES[label])
+        box = others.get(POST_BOXES[label].key, "")
         office = item.text("OfficeLocation") if label == "work" else ""
         if box or office or any(values.values()):
             found.append(PostalAddress(label, **values, post_box=box, office=office))

@@ -33,7 +33,7 @@ from syncapp.exchange.ews.contact_slots import (
 )
 from syncapp.exchange.ews.event_writing import body_element, categories_element
 from syncapp.exchange.ews.events import read_body
-from syncapp.exchange.ews.extended import OWN_ID, OWN_UID, extended
+from syncapp.exchange.ews.extended import OWN_ID, OWN_UID, extended, extended_values
 from syncapp.exchange.ews.markup import Markup, as_is, t
 from syncapp.exchange.ews.native import Native
 from syncapp.exchange.ews.properties import clear_field, path, set_field
@@ -46,6 +46,7 @@ from syncapp.items.values import Email, Photo, Privacy
 from syncapp.side import Unreadable
 
 _PHOTO_NAME = "ContactPicture.jpg"
+_FIELDS = {each.key: name for name, each in EXTENDED_LINES.items()}
 _READ_PRIVACY = {name: privacy for privacy, name in PRIVACY.items()}
 
 
@@ -62,12 +63,12 @@ def read_contact(native: Native, home: str) -> Contact:
     except (ValueError, OverflowError):
         raise Unreadable("Exchange holds a contact with a birthday or a photo that can't be read.") from None
     lines = {name: item.text(element) for name, element in LINES.items()}
-    lines |= {name: extended(item, each) for name, each in EXTENDED_LINES.items()}
+    lines |= {_FIELDS[key]: value for key, value in extended_values(item).items() if key in _FIELDS}
     file_as = item.text("FileAs")
     lines["display_name"] = lines["display_name"] or file_as
     return Contact(
         uid=extended(item, OWN_UID),
-        file_as="" if line(file_as) == line(lines["display_name"]) else file_as,
+        file_as="" if file_as == lines["display_name"] or line(file_as) == line(lines["display_name"]) else file_as,
         children=tuple([each.text or "" for each in item.children("Children")]),
         emails=tuple([Email(address) for address in email_slots(item).values() if "@" in address]),
         phones=read_phones(item),
@@ -113,7 +114,8 @@ def _is_photo(attachment: Element) -> bool:
 def new_contact(contact: Contact, uid: str, own_id: str) -> Markup:
     """The Contact element that creates ``contact`` without its photo."""
     contact = project_contact(contact)
-    texts = {name: t(element, value) for name, element in LINES.items() if (value := getattr(contact, name))}
+    given = vars(contact)
+    texts = {name: t(element, value) for name, element in LINES.items() if (value := given[name])}
     work = next((each for each in contact.addresses if each.office), None)
     return t(
         ITEM,
@@ -122,7 +124,7 @@ def new_contact(contact: Contact, uid: str, own_id: str) -> Markup:
         categories_element(contact.categories) if contact.categories else None,
         OWN_ID.element(own_id),
         OWN_UID.element(uid),
-        *[each.element(value) for name, each in EXTENDED_LINES.items() if (value := getattr(contact, name))],
+        *[each.element(value) for name, each in EXTENDED_LINES.items() if (value := given[name])],
         *box_elements(contact.addresses),
         t("FileAs", contact.file_as or contact.display_name) if contact.file_as or contact.display_name else None,
         *map(texts.get, ("display_name", "given_name", "middle_name", "nickname", "company")),

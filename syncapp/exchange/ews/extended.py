@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -34,9 +35,14 @@ class Extended:
 
 def extended(item: Properties, wanted: Extended) -> str:
     """The value that the property ``wanted`` has in an item, "" without."""
+    return extended_values(item).get(wanted.key, "")
+
+
+def extended_values(item: Properties) -> Mapping[frozenset[tuple[str, str]], str]:
+    """The values of all extended properties that an item has, by ``Extended.key``."""
     if item.extended is None:
         item.extended = dict(map(_read, reversed(item.all("ExtendedProperty"))))
-    return item.extended.get(wanted.key, "")
+    return item.extended
 
 
 def _read(element: Element) -> tuple[frozenset[tuple[str, str]], str]:
