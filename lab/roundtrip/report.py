@@ -128,7 +128,7 @@ class Report:
             "retention_all": way.share(only_representable=False),
             "occurrences_equal": percent(self._equal, self._crossed),
             "stable": percent(self._stable, self._crossed),
-            "untouched": percent(self._untouched, self._edited),
+            **({"untouched": percent(self._untouched, self._edited)} if self._edited else {}),
             "reverse_retention": self.reverse.share(only_representable=False),
             "reasons": {verdict: dict(reasons.most_common()) for verdict, reasons in self.reasons.items()},
             "fields": {

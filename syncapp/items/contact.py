@@ -201,7 +201,15 @@ CONTACT_FIELDS: tuple[Field, ...] = (
         note="Exchange shows the year 1604 for one without a year",
     ),
     Field("anniversary", "Anniversary", "ANNIVERSARY", "WeddingAnniversary", _normal_date, note="as the birthday"),
-    Field("notes", "Notes", "NOTE", "Body", paragraphs, "personalNotes"),
+    Field(
+        "notes",
+        "Notes",
+        "NOTE",
+        "Body",
+        paragraphs,
+        "personalNotes",
+        note="the words of formatted notes; their formatting stays in Exchange until somebody changes the words",
+    ),
     Field(
         "categories",
         "Categories",
@@ -224,3 +232,31 @@ CONTACT_FIELDS: tuple[Field, ...] = (
         note="in Exchange a JPEG of at most 1 MiB; compared by what it shows",
     ),
 )
+
+ONLY_IN_NEXTCLOUD: tuple[tuple[str, str], ...] = (
+    ("EMAIL and IMPP beyond the third, and their types", "Exchange has three of each, without types"),
+    ("TEL beyond the slots", "Exchange has two for work and for home, and one for each other sort"),
+    ("ADR, a second one of a sort; the extended part of one that is not at work", "Exchange has one of each sort"),
+    ("URL beyond one, and one at home", "Exchange has these two"),
+    ("ORG below the department; NOTE beyond the first", "Exchange has one each"),
+    ("RELATED and X-ABRELATEDNAMES of other sorts, or with the address of a card", "no property of Exchange"),
+    ("X-ABDATE other than the anniversary; BDAY in words, before 1602 or after 4499", "no date of Exchange"),
+    (
+        "PHOTO that is on the net, broken, or of more than 20 million pixels",
+        "nothing is fetched, nor opened at any cost",
+    ),
+    ("GENDER, LANG, GEO, TZ, KEY, SOUND, LOGO, AGENT", "no property of Exchange that a person sees"),
+    (
+        "X-ABLabel and whatever else belongs to a group",
+        "Exchange has no labels; one goes with the entry that it is for",
+    ),
+    ("X-... and whatever else nobody knows", "no property of Exchange"),
+)
+"""What a vCard says and Exchange has no place for: it stays in the Nextcloud object, byte for byte."""
+
+REFUSED: tuple[tuple[str, str], ...] = (
+    ("a list of contacts (KIND:group, X-ADDRESSBOOKSERVER-KIND:group)", "lists are not synced, in neither direction"),
+    ("more than 5 MiB, two cards in one object, lines that are none", "Nextcloud takes none of these"),
+    ("more than 500 addresses or numbers of one sort", "nobody has so many"),
+)
+"""Cards that are not synced, and why."""

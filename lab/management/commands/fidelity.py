@@ -10,15 +10,22 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from lab.process import REPOSITORY
+from syncapp.items import contact
+from syncapp.items.contact import CONTACT_FIELDS
 from syncapp.items.event import EVENT_FIELDS, ONLY_IN_NEXTCLOUD, OTHER_WORDS, REFUSED
 from syncapp.items.fields import Field
 
 PAGE = REPOSITORY / "docs" / "fidelity.md"
 _TABLES = ("<!-- tables: written by manage.py fidelity -->", "<!-- end of tables -->")
+_CONTACT_TABLES = ("<!-- tables of contacts: written by manage.py fidelity -->", "<!-- end of tables of contacts -->")
 _FIGURES = ("<!-- figures: written by manage.py fidelity --figures -->", "<!-- end of figures -->")
+_CONTACT_FIGURES = (
+    "<!-- figures of contacts: written by manage.py fidelity --figures -->",
+    "<!-- end of figures of contacts -->",
+)
 _COLUMNS = (
     ("files", "Files"),
-    ("items", "Events"),
+    ("items", "Items"),
     ("unreadable", "Unreadable"),
     ("refused", "Refused"),
     ("crashed", "Crashed"),
@@ -26,6 +33,7 @@ _COLUMNS = (
     ("retention_all", "Kept of all, %"),
     ("occurrences_equal", "Happen when they did, %"),
     ("stable", "At rest, %"),
+    ("untouched", "Untouched by other edits, %"),
     ("reverse_retention", "From Exchange and back, %"),
 )
 
@@ -49,6 +57,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, figures: Sequence[str], **options: Any) -> None:
         """Raises CommandError for figures that can't be read."""
         page = between(PAGE.read_text(), _TABLES, tables())
+        page = between(page, _CONTACT_TABLES, contact_tables())
         if figures:
             try:
                 rows = [
@@ -57,7 +66,9 @@ class Command(BaseCommand):
                 ]
             except (OSError, ValueError) as error:
                 raise CommandError(f"These figures can't be read: {error}") from error
-            page = between(page, _FIGURES, _figures(rows))
+            for kind, marks in (("events", _FIGURES), ("contacts", _CONTACT_FIGURES)):
+                if some := [(name, found) for name, found in rows if found["kind"] == kind]:
+                    page = between(page, marks, _figures(some))
         PAGE.write_text(page)
         self.stdout.write(f"{PAGE.relative_to(REPOSITORY)} is written.")
 
@@ -89,13 +100,34 @@ def tables() -> Iterator[str]:
         yield from (f"| {one} | {other} |" for one, other in rows)
 
 
+def contact_tables() -> Iterator[str]:
+    """The tables of contacts."""
+    yield "### What of a contact crosses"
+    yield ""
+    yield "| field | Nextcloud | Exchange | remark |"
+    yield "|---|---|---|---|"
+    yield from (f"| {each.label} | {each.text} | {each.ews} | {each.note} |" for each in CONTACT_FIELDS)
+    for title, first, rows in (
+        ("What of a contact stays in Nextcloud", "property", contact.ONLY_IN_NEXTCLOUD),
+        ("What is refused of contacts", "card", contact.REFUSED),
+    ):
+        yield ""
+        yield f"### {title}"
+        yield ""
+        yield f"| {first} | why |"
+        yield "|---|---|"
+        yield from (f"| {one} | {other} |" for one, other in rows)
+
+
 def _row(field: Field) -> str:
     note = "; ".join(filter(None, [field.note, "never written to Exchange" if field.read_only else ""]))
     return f"| {field.label} | {field.text} | {field.ews} | {'yes' if field.per_occurrence else ''} | {note} |"
 
 
 def _figures(rows: Sequence[tuple[str, dict[str, Any]]]) -> Iterator[str]:
-    yield "| | " + " | ".join(label for _, label in _COLUMNS) + " |"
-    yield "|---" * (len(_COLUMNS) + 1) + "|"
+    # A kind of item that nothing was edited of has no figure for that.
+    columns = [(key, label) for key, label in _COLUMNS if all(key in found for _, found in rows)]
+    yield "| | " + " | ".join(label for _, label in columns) + " |"
+    yield "|---" * (len(columns) + 1) + "|"
     for name, found in rows:
-        yield f"| {name} | " + " | ".join(f"{found[key]:g}" for key, _ in _COLUMNS) + " |"
+        yield f"| {name} | " + " | ".join(f"{found[key]:g}" for key, _ in columns) + " |"

@@ -18,9 +18,9 @@ from syncapp.exchange.ews.contacts import (
     read_contact,
 )
 from syncapp.exchange.ews.extended import OWN_ID, extended
-from syncapp.exchange.ews.markup import Markup
+from syncapp.exchange.ews.markup import Markup, t
 from syncapp.exchange.ews.native import Native
-from syncapp.exchange.ews.xml import Element, Properties, local
+from syncapp.exchange.ews.xml import TYPES, Element, Properties, local
 from syncapp.items.contact import Contact
 from syncapp.items.values import NO_YEAR, Email, Phone, Photo, PostalAddress, Privacy
 from syncapp.side import Unreadable
@@ -205,6 +205,17 @@ def test_a_filing_name_that_is_taken_away_gives_way_to_the_name() -> None:
     changes = contact_changes(Native(item), replace(FULL, file_as=""), {"file_as"})
     assert targets(changes) == ["SetItemField contacts:FileAs"]
     assert read_contact(Native(wire.apply(item, changes)), HOME).file_as == ""
+
+
+def test_formatted_notes_keep_their_formatting_until_their_words_change() -> None:
+    item = person()
+    for body in item.findall(f"{{{TYPES}}}Body"):
+        item.remove(body)
+    item.append(wire.element(t("Body", "<html><body><p>Met <b>in</b> Ulm</p></body></html>", BodyType="HTML")))
+    before = read_contact(Native(item), HOME)
+    assert before.notes == "Met in Ulm"
+    assert "item:Body" not in str(contact_changes(Native(item), replace(before, job_title="Lead"), {"job_title"}))
+    assert targets(contact_changes(Native(item), replace(before, notes="New"), {"notes"})) == ["SetItemField item:Body"]
 
 
 def test_what_is_too_long_is_cut_where_exchange_cuts_it() -> None:
