@@ -81,6 +81,8 @@ _PHONES = {
 """What a number is called, the most telling TYPE first."""
 _ROOM = {"work": 2, "home": 2}
 _EMAILS, _IMS = 3, 3
+_FIRST_YEAR, _LAST_YEAR = 1602, 4499
+"""MS-OXCDATA: PtypTime counts from 1601 on, and 4501 stands for no date."""
 _LONGEST = 255
 """MS-OXPROPS strings that Outlook and Exchange keep in 255 characters."""
 _LINES_OF_TEXT = frozenset(
@@ -293,6 +295,8 @@ def _date(name: str, lines: Sequence[Any]) -> Iterator[tuple[str, str]]:
             yield f"{name} in words", _text(line)
             continue
         year, month, day = found.groups()
+        if year.isdecimal() and not _FIRST_YEAR <= int(year) <= _LAST_YEAR:
+            name += " beyond Exchange's years"
         if year in ("--", "1604", *line.params.get("X-APPLE-OMIT-YEAR", ())):
             year = "any year"
         yield name, f"{year} {month} {day}"

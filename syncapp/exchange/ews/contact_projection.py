@@ -9,7 +9,7 @@ from typing import Any
 from syncapp.exchange.ews.extended import NAME_PREFIX, PERSONAL_PAGE, PHONETIC, Extended
 from syncapp.exchange.ews.held import projected
 from syncapp.exchange.ews.properties import ADDRESS_KEYS, ADDRESS_PARTS, EMAIL_KEYS, IM_KEYS, PHONE_KEYS
-from syncapp.exchange.ews.times import FIRST_YEAR
+from syncapp.exchange.ews.times import FIRST_YEAR, LAST_YEAR
 from syncapp.exchange.ews.xml import legal
 from syncapp.items.contact import Contact, im_key
 from syncapp.items.fields import address_key, digits, line
@@ -135,7 +135,7 @@ def _filled(address: PostalAddress) -> bool:
 
 
 def _day(day: date | None) -> date | None:
-    return day if day and day.year > FIRST_YEAR else None
+    return day if day and FIRST_YEAR < day.year < LAST_YEAR else None
 
 
 def _photo(photo: Photo | None) -> Photo | None:

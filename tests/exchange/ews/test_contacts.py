@@ -224,6 +224,12 @@ def test_what_is_too_long_is_cut_where_exchange_cuts_it() -> None:
     assert len(held.web_page) > 300
 
 
+@pytest.mark.parametrize(("year", "held"), [(1, False), (1601, False), (1602, True), (4499, True), (9999, False)])
+def test_only_days_that_exchange_counts_are_held(year: int, held: bool) -> None:
+    projected = project_contact(Contact(display_name="x", birthday=date(year, 1, 1), anniversary=date(year, 1, 1)))
+    assert [projected.birthday is not None, projected.anniversary is not None] == [held, held]
+
+
 def test_a_picture_is_held_as_jpeg() -> None:
     out = io.BytesIO()
     Image.new("RGB", (4, 4), "red").save(out, "PNG")
