@@ -3,7 +3,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: install demo bench test test-browser lint clean
+.PHONY: install demo bench roundtrip test test-browser lint clean
 
 install: .venv/installed
 
@@ -20,6 +20,9 @@ demo: install
 
 bench: install
 	@$(PY) manage.py bench $(ARGS)
+
+roundtrip: install
+	@$(PY) manage.py roundtrip $(ARGS)
 
 test: install
 	@$(PY) -m pytest -n auto --dist worksteal $(ARGS)

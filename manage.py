@@ -12,7 +12,7 @@ from connector_project.env import ConfigError
 def main() -> None:
     """Run the command; a configuration that can't be used ends with sentences, not with a traceback."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "connector_project.settings")
-    if sys.argv[1:2] in (["bench"], ["chaos"], ["demo"], ["lab"]):
+    if sys.argv[1:2] in (["bench"], ["chaos"], ["demo"], ["fidelity"], ["lab"], ["roundtrip"]):
         # The lab is not part of a production image; its commands bring a configuration of their own.
         from lab.environment import use
 

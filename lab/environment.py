@@ -86,9 +86,10 @@ def use(arguments: Sequence[str]) -> None:
     """
     if "ENV_FILE" in os.environ:
         return
-    bench, chaos = arguments[:1] == ["bench"], arguments[:1] == ["chaos"]
+    bench = arguments[:1] == ["bench"]
     once = arguments[:1] == ["demo"] and "--once" in arguments
-    place = Place(_VAR / ("chaos" if chaos else "bench" if bench else "demo-once" if once else "demo"))
+    own = arguments[0] if arguments[:1] in (["bench"], ["chaos"], ["roundtrip"], ["fidelity"]) else ""
+    place = Place(_VAR / (own or ("demo-once" if once else "demo")))
     if arguments[:1] == ["demo"] and _is_running(place):
         raise SystemExit(f"This demo is running already, in {place.directory}. Its pages: {place.connector_url}")
     if bench and _is_running(place):

@@ -14,7 +14,7 @@ from lxml import etree
 
 from lab.exchange import body as bodies
 from lab.exchange.contacts import full_name
-from lab.exchange.extended import CLEAN_GOID, GOID
+from lab.exchange.extended import CLEAN_GOID, GOID, STATE_FLAGS
 from lab.exchange.goid import clean_goid, goid
 from lab.exchange.ids import change_key, occurrence_ident
 from lab.exchange.properties import KINDS
@@ -95,7 +95,13 @@ def _duration(view: View) -> str:
 def _state(view: View) -> int:
     """MS-OXOCAL 2.2.1.10: asfMeeting 1, asfReceived 2, asfCanceled 4."""
     state = 1 if view.attendees or "Organizer" in view.item.props else 0
-    return state | (2 if "Organizer" in view.item.props else 0) | (4 if view.get("IsCancelled") else 0)
+    return state | (2 if "Organizer" in view.item.props else 0) | (4 if _cancelled(view) else 0)
+
+
+def _cancelled(view: View) -> bool:
+    """Cancelled by its organizer, or by whoever has set the flag (MS-OXOCAL 2.2.1.10)."""
+    stated = view.extended.get(STATE_FLAGS)
+    return bool(view.get("IsCancelled")) or (stated is not None and bool(int(stated["value"]) & 4))
 
 
 def _response(view: View) -> str:
@@ -215,7 +221,7 @@ COMPUTED: dict[str, Callable[[View], Any]] = {
     "calendar:DateTimeStamp": lambda view: view.item.modified,
     "calendar:OriginalStart": lambda view: _original(view) if view.is_exception else None,
     "calendar:IsMeeting": lambda view: bool(_state(view) & 1),
-    "calendar:IsCancelled": lambda view: bool(view.get("IsCancelled")),
+    "calendar:IsCancelled": _cancelled,
     # MS-OXWSMTGS R175 to R733: "part of a recurring item": the occurrences, not their master.
     "calendar:IsRecurring": lambda view: view.instance is not None,
     "calendar:MeetingRequestWasSent": lambda view: bool(view.get("MeetingRequestWasSent")),

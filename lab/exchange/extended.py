@@ -30,6 +30,7 @@ PROPERTY_SETS = {
     "Sharing": "00062040-0000-0000-c000-000000000046",
 }
 GOID = f"{PROPERTY_SETS['Meeting']}:id:3"
+STATE_FLAGS = f"{PROPERTY_SETS['Appointment']}:id:{0x8217}"
 CLEAN_GOID = f"{PROPERTY_SETS['Meeting']}:id:35"
 
 _NUMBERS = ("Integer", "Long", "Short", "Error", "Currency")

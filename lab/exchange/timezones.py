@@ -18,11 +18,18 @@ from lab.exchange.soap import Element, EwsError, M, T
 
 # What Exchange calls zones whose rules came with the request and are none of Windows'.
 CUSTOM = "Customized Time Zone"
-WINDOWS_ZONES: dict[str, str] = {**WINDOWS_TO_OLSON, "UTC": "Etc/UTC"}
+# What Windows has had since its updates of 2026, icalendar's table does not know yet.
+_NEW_ZONES = {
+    "Alberta Standard Time": "America/Edmonton",
+    "British Columbia Standard Time": "America/Vancouver",
+    "Manitoba Standard Time": "America/Winnipeg",
+}
+WINDOWS_ZONES: dict[str, str] = {**WINDOWS_TO_OLSON, **_NEW_ZONES, "UTC": "Etc/UTC"}
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _DURATION = re.compile(r"(-)?P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.\d+)?S)?)?$")
 _YEAR = 2024
+_FIRST_NAMED_YEAR = 1970
 
 # {"id": Windows id or CUSTOM, "name": text, "rules": see _rules_from, only for CUSTOM}
 Zone = dict[str, Any]
@@ -88,7 +95,38 @@ def tz_of(zone: Zone | None) -> tzinfo:
         return UTC
     if "rules" in zone:
         return RuleZone(zone["rules"])
-    return _zone_info(zone["id"])
+    return WindowsZone(zone["id"])
+
+
+class WindowsZone(tzinfo):
+    """A zone of Windows: it knows no local mean times; before 1970 it goes by the rules of today."""
+
+    def __init__(self, windows_id: str) -> None:
+        self._now = _zone_info(windows_id)
+        self._before = RuleZone(_standard_rules(windows_id))
+
+    def _at(self, moment: datetime) -> tzinfo:
+        return self._now if moment.year >= _FIRST_NAMED_YEAR else self._before
+
+    def utcoffset(self, moment: datetime | None) -> timedelta | None:
+        """Offset from UTC."""
+        assert moment is not None
+        return self._at(moment).utcoffset(moment)
+
+    def dst(self, moment: datetime | None) -> timedelta | None:
+        """How far the clock is ahead of standard time."""
+        assert moment is not None
+        return self._at(moment).dst(moment)
+
+    def tzname(self, moment: datetime | None) -> str | None:
+        """The zone's name at a time."""
+        assert moment is not None
+        return self._at(moment).tzname(moment)
+
+    def fromutc(self, moment: datetime) -> datetime:
+        """Local time of an instant."""
+        zone = self._at(moment)
+        return zone.fromutc(moment.replace(tzinfo=zone)).replace(tzinfo=self)
 
 
 @lru_cache(maxsize=256)

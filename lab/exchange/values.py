@@ -31,8 +31,13 @@ class Context:
     filter_html: bool = False
 
     def written(self, moment: datetime) -> str:
-        """A moment in the answer's zone; UTC as ``Z``."""
-        text = moment.astimezone(self.zone).replace(microsecond=0).isoformat()
+        """A moment in the answer's zone; UTC as ``Z``.
+
+        Before there were zones, clocks went by the sun: XML Schema has no such offsets, and Windows no such zones.
+        """
+        local = moment.astimezone(self.zone).replace(microsecond=0)
+        offset = local.utcoffset()
+        text = (local if offset and not offset.total_seconds() % 60 else moment.astimezone(UTC)).isoformat()
         return text.replace("+00:00", "Z")
 
     def date_suffix(self, day: str) -> str:

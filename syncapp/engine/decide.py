@@ -215,7 +215,15 @@ class _Merge:
             return True
         if element not in self.touched and element[0] != EXCEPTIONS:
             return True
+        if self._alike(element):
+            return True
         return any(self._holds_what_it_can(name, element) for name in SideName)
+
+    def _alike(self, element: Element) -> bool:
+        """Whether both sides have values that are the same to a person, as a picture and its recompressed copy."""
+        alike = self.fields[element[0]].alike if len(element) == 1 else None
+        values = [view.parts[element].value for view in self.views.values() if element in view.parts]
+        return alike is not None and len(values) == 2 and alike(*values)
 
     def _holds_what_it_can(self, name: SideName, element: Element) -> bool:
         here, image = self.views[name], self._images[name]

@@ -9,11 +9,13 @@ from types import MappingProxyType
 from typing import Any
 
 from syncapp.items.fields import Field, Shape, address_key, joined, line, number, paragraphs
+from syncapp.items.html import formatting
 from syncapp.items.values import (
     WEEKDAYS,
     Attendee,
     Busy,
     Frequency,
+    Importance,
     Kind,
     Moment,
     Person,
@@ -44,7 +46,8 @@ class Event:
     """An appointment or a series, belonging to neither side.
 
     ``start`` and ``end`` are both dates (all-day; ``end`` is the day after the last) or both zoned times. ``reminder``
-    is in minutes before the start, None for no reminder. ``exceptions`` are unique by their original start.
+    is in minutes before the start, None for no reminder. ``exceptions`` are unique by their original start. ``html`` is
+    the description with its formatting; it says the same as ``description``, and is empty where nothing is formatted.
     """
 
     start: Moment
@@ -54,10 +57,15 @@ class Event:
     recurrence: Recurrence | None = None
     location: str = ""
     description: str = ""
+    html: str = ""
     reminder: int | None = None
     categories: tuple[str, ...] = ()
     busy: Busy = Busy.BUSY
     privacy: Privacy = Privacy.NORMAL
+    importance: Importance = Importance.NORMAL
+    url: str = ""
+    meeting_link: str = ""
+    cancelled: bool = False
     organizer: Person | None = None
     attendees: tuple[Attendee, ...] = ()
     exceptions: tuple[Occurrence, ...] = ()
@@ -156,6 +164,14 @@ def _normal_privacy(privacy: Privacy) -> str:
     return "" if privacy is Privacy.NORMAL else privacy.value
 
 
+def _normal_importance(importance: Importance) -> str:
+    return "" if importance is Importance.NORMAL else importance.value
+
+
+def _normal_flag(value: bool) -> str:
+    return "yes" if value else ""
+
+
 def duration_end(start: Moment, master: Event) -> Moment:
     """Where an occurrence of ``master`` that begins at ``start`` ends if nobody changed its length."""
     if isinstance(start, ZonedTime) and isinstance(master.start, ZonedTime) and isinstance(master.end, ZonedTime):
@@ -189,7 +205,18 @@ EVENT_FIELDS: tuple[Field, ...] = (
     ),
     Field("recurrence", "Recurrence", "RRULE, RDATE", "Recurrence", normal_recurrence, "recurrence", group="time"),
     Field("location", "Location", "LOCATION", "Location", line, "location", per_occurrence=True),
-    Field("description", "Description", "DESCRIPTION", "Body", paragraphs, "body", per_occurrence=True),
+    Field("description", "Description", "DESCRIPTION", "Body", paragraphs, "body", group="text", per_occurrence=True),
+    Field(
+        "html",
+        "Formatted description",
+        "X-ALT-DESC or STYLED-DESCRIPTION",
+        "Body",
+        formatting,
+        "body",
+        group="text",
+        per_occurrence=True,
+        note="only while it says the same as the plain text; fonts, sizes and colours alone are no change",
+    ),
     Field(
         "reminder",
         "Reminder",
@@ -220,6 +247,33 @@ EVENT_FIELDS: tuple[Field, ...] = (
         per_occurrence=True,
     ),
     Field("privacy", "Privacy", "CLASS", "Sensitivity", _normal_privacy, "sensitivity"),
+    Field(
+        "importance",
+        "Importance",
+        "PRIORITY",
+        "Importance",
+        _normal_importance,
+        "importance",
+        note="high, normal or low: priorities 1 to 4 are high, 6 to 9 are low",
+    ),
+    Field("url", "Web address", "URL", "MeetingWorkspaceUrl", line, note="Outlook shows it nowhere"),
+    Field(
+        "meeting_link",
+        "Online meeting",
+        "X-MICROSOFT-SKYPETEAMSMEETINGURL",
+        "SkypeTeamsMeetingUrl (extended property)",
+        line,
+        "onlineMeeting",
+    ),
+    Field(
+        "cancelled",
+        "Cancelled",
+        "STATUS:CANCELLED",
+        "IsCancelled, written as PidLidAppointmentStateFlags",
+        _normal_flag,
+        "isCancelled",
+        per_occurrence=True,
+    ),
     Field("organizer", "Organizer", "ORGANIZER", "Organizer", _normal_person, "organizer", read_only=True),
     Field(
         "attendees",
@@ -234,3 +288,48 @@ EVENT_FIELDS: tuple[Field, ...] = (
         note="read from Exchange, never written there until there is a meeting policy",
     ),
 )
+
+ONLY_IN_NEXTCLOUD: tuple[tuple[str, str], ...] = (
+    ("VALARM, the second and later ones", "Exchange has one reminder for an event"),
+    ("VALARM with ACTION:EMAIL, or after the start", "a reminder of Exchange is shown, and before the start"),
+    ("ATTACH", "files and links stay where they are"),
+    ("GEO", "no property of Exchange"),
+    ("RELATED-TO", "no property of Exchange"),
+    ("CONFERENCE", "no property of Exchange; the address of a Teams meeting is a field of its own"),
+    ("COMMENT, CONTACT, RESOURCES, REQUEST-STATUS", "no property of Exchange"),
+    ("ORGANIZER and ATTENDEE", "Exchange would make the mailbox the organizer, and mail everybody on the next edit"),
+    ("X-... and whatever else nobody knows", "no property of Exchange"),
+    ("parameters, as LANGUAGE, ALTREP, DIR", "no property of Exchange"),
+)
+"""What iCalendar says of an event and Exchange has no place for: it stays in the Nextcloud object, byte for byte."""
+
+OTHER_WORDS: tuple[tuple[str, str], ...] = (
+    ("single extra dates (RDATE), also with an end of their own", "a pattern with all these days, without the others"),
+    ("several days of the month, counted weekdays, BYSETPOS, BYWEEKNO and the like, with an end", "the same"),
+    (
+        "monthly on the 29th, 30th or 31st, which leaves out months, with an end",
+        "the same; Outlook would move these days",
+    ),
+    ("a first date outside of its own pattern", "the date of the pattern before it, moved"),
+    ("more than 999 dates", "the date of the last one as the end"),
+    ("yearly in months that are evenly apart; a weekday in a run of seven days", "monthly; the counted weekday"),
+    ("dates years apart", "days in a row, moved to where they belong"),
+    ("occurrences without their series (an invitation to some of them)", "a series of just these dates"),
+    ("RANGE=THISANDFUTURE in a series with an end", "each date that follows is changed"),
+    ("a private time zone", "the zone with the same rules, else these rules themselves"),
+)
+"""What Exchange has no words for, and by what other words it crosses as the same series."""
+
+REFUSED: tuple[tuple[str, str], ...] = (
+    ("more than one time a day (HOURLY, MINUTELY, SECONDLY, several BYHOUR)", "a series of Exchange has one a day"),
+    ("the patterns above without any end", "no pattern of Exchange is the same, and none shall become another one"),
+    ("EXRULE and a second RRULE", "taken out of RFC 5545; programs read them differently"),
+    ("RSCALE other than GREGORIAN", "Exchange has other calendars, but by no rule that says the same"),
+    ("dates before 1602 and after 4499, events of more than five years", "beyond what Exchange counts"),
+    (
+        "a series all of whose dates are deleted, or that ends before it begins",
+        "Exchange keeps no series without a date",
+    ),
+    ("dates that pass each other", "Exchange lets none cross or meet its neighbour"),
+)
+"""What stays in Nextcloud only, with a problem on that item that says so."""

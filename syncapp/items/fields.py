@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-NORMAL_FORM_VERSION = 1
+NORMAL_FORM_VERSION = 2
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 """Unicode's category Cc."""
@@ -41,6 +41,8 @@ class Field:
     is nothing. ``key`` names a member of a keyed field: members with the same key on both sides are the same member.
     Fields of one ``group`` are decided together when both sides changed any of them: a start from one side and an end
     from the other would be an event that nobody wrote. ``read_only`` fields are never written to Exchange.
+    ``alike`` tells of two values with different normal forms whether they are the same to a person all the same; it is
+    asked only where a side has changed.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Field:
     group: str = ""
     per_occurrence: bool = False
     read_only: bool = False
+    alike: Callable[[Any, Any], bool] | None = None
     note: str = ""
     element: tuple[str] = field(init=False)
     """The path of the field in an item that has one value for it."""

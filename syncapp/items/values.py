@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
 from syncapp.items.once import once
+from syncapp.items.zone_rules import zone_info
 
 
 class Kind(StrEnum):
@@ -24,7 +24,8 @@ _FIRST_YEAR, _LAST_YEAR = datetime.min.year, datetime.max.year
 class ZonedTime:
     """A point in time as a person wrote it: a wall clock reading and the zone it was read in.
 
-    ``zone`` is an IANA name; the empty string means floating (RFC 5545 section 3.3.5, form 1).
+    ``zone`` is an IANA name, or the rules of a zone that has none (``zone_rules``); the empty string means floating
+    (RFC 5545 section 3.3.5, form 1).
     ``wall`` is naive and has whole seconds: Exchange keeps no fractions. Raises ValueError in the first and the last
     year that a ``datetime`` can hold, because their edges have no instant.
     """
@@ -52,7 +53,7 @@ class ZonedTime:
         """
         if self.zone in ("", "UTC"):
             return self.wall.replace(tzinfo=UTC)
-        return self.wall.replace(tzinfo=ZoneInfo(self.zone)).astimezone(UTC)
+        return self.wall.replace(tzinfo=zone_info(self.zone)).astimezone(UTC)
 
     @once
     def key(self) -> str:
@@ -62,7 +63,7 @@ class ZonedTime:
 
     def in_zone(self, zone: str) -> ZonedTime:
         """The same instant, read off a clock in ``zone`` (an IANA name)."""
-        return ZonedTime(self.instant.astimezone(ZoneInfo(zone)).replace(tzinfo=None, fold=0), zone)
+        return ZonedTime(self.instant.astimezone(zone_info(zone)).replace(tzinfo=None, fold=0), zone)
 
 
 Moment = ZonedTime | date
@@ -145,6 +146,14 @@ class Privacy(StrEnum):
     CONFIDENTIAL = "confidential"
 
 
+class Importance(StrEnum):
+    """How much an event matters (MS-OXCMSG PidTagImportance)."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+
+
 @dataclass(frozen=True)
 class Person:
     """Somebody with a mail address, as organizer of an event."""
@@ -188,7 +197,7 @@ class Phone:
 
 @dataclass(frozen=True)
 class PostalAddress:
-    """A postal address of a contact. ``label`` is home, work or other."""
+    """A postal address of a contact. ``label`` is home, work or other; only the one at work has an ``office``."""
 
     label: str
     street: str = ""
@@ -196,6 +205,12 @@ class PostalAddress:
     region: str = ""
     postal_code: str = ""
     country: str = ""
+    post_box: str = ""
+    office: str = ""
+
+
+NO_YEAR = 1604
+"""The year of a birthday of which only the day is known: what Apple and Exchange write, a leap year."""
 
 
 @dataclass(frozen=True)

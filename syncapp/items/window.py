@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 
-from dateutil.rrule import rrule, rrulestr
-
 from syncapp.items.event import Event, duration_end
+from syncapp.items.expansion import expanded
 from syncapp.items.values import Frequency, Moment, Recurrence, ZonedTime, moment_key
 
 MOST_OCCURRENCES = 5000
@@ -67,37 +66,8 @@ def _starts(event: Event, end: datetime) -> Iterator[Moment]:
     yield from event.recurrence.dates
     count = event.recurrence.count
     most = MOST_OCCURRENCES + 1 if count is None else min(count, MOST_OCCURRENCES + 1)
-    for wall in islice(_expanded(event.recurrence, event.start, end), most):
+    for wall in islice(expanded(event.recurrence, event.start, end.replace(tzinfo=None) + timedelta(days=1)), most):
         yield ZonedTime(wall, event.start.zone) if isinstance(event.start, ZonedTime) else wall.date()
-
-
-def _expanded(rule: Recurrence, start: Moment, end: datetime) -> rrule:
-    """The wall times of a pattern up to ``end``; its count is for the caller to mind."""
-    wall = start.wall if isinstance(start, ZonedTime) else datetime.combine(start, time())
-    parts = [f"FREQ={rule.frequency}", f"INTERVAL={rule.interval}", f"WKST={rule.week_start}"]
-    lists = {
-        "BYDAY": [f"{each.ordinal or ''}{each.day}" for each in rule.weekdays],
-        "BYMONTHDAY": rule.month_days,
-        "BYMONTH": rule.months,
-        "BYSETPOS": rule.positions,
-    }
-    parts += [f"{name}={','.join(map(str, values))}" for name, values in lists.items() if values]
-    parts += [f"{name}={value}" for name, value in rule.others]
-    last = end.replace(tzinfo=None) + timedelta(days=1)
-    if rule.until is not None:
-        last = min(last, _until(rule.until, start))
-    parts.append(f"UNTIL={last:%Y%m%dT%H%M%S}")
-    expanded = rrulestr(";".join(parts), dtstart=wall)
-    assert isinstance(expanded, rrule)
-    return expanded
-
-
-def _until(until: Moment, start: Moment) -> datetime:
-    """The last moment on the wall clock of the series."""
-    if not isinstance(until, ZonedTime):
-        return datetime.combine(until, time(23, 59, 59))
-    zone = start.zone if isinstance(start, ZonedTime) else ""
-    return until.in_zone(zone).wall if zone and until.zone else until.wall
 
 
 def _instant(moment: Moment) -> datetime:

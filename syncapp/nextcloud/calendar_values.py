@@ -17,8 +17,8 @@ MAX_COUNT = 99_999
 MAX_LIST = 400
 MAX_DATES = 5000
 
-ZoneOf = Callable[[str, int], str]
-"""A function from a TZID, and the year in which it is used, to an IANA zone."""
+ZoneOf = Callable[[str, datetime], str]
+"""A function from a TZID, and the wall time that stands beside it, to an IANA zone ("" for a floating time)."""
 
 _DATE = re.compile(r"\d{8}", re.ASCII)
 _TIME = re.compile(r"\d{8}T\d{6}Z?", re.ASCII)
@@ -39,7 +39,7 @@ def read_moment(value: str, tzid: str, zone_of: ZoneOf) -> Moment:
         if _TIME.fullmatch(value):
             # 60 is a leap second, which no calendar of ours knows.
             wall = datetime.fromisoformat(value[:15] if value[13] < "6" else value[:13] + "59")
-            zone = "UTC" if value[-1] == "Z" else zone_of(tzid, wall.year) if tzid else ""
+            zone = "UTC" if value[-1] == "Z" else zone_of(tzid, wall) if tzid else ""
             if FIRST_YEAR <= wall.year <= LAST_YEAR:
                 return ZonedTime(wall, zone)
         elif _DATE.fullmatch(value):

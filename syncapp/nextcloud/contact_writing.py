@@ -6,32 +6,43 @@ A stored card is patched in its own version: lines that say nothing about a chan
 from __future__ import annotations
 
 import base64
-import quopri
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 
-from syncapp.items.contact import Contact
+from syncapp.items.contact import Contact, im_key
 from syncapp.items.elements import Element
 from syncapp.items.fields import address_key, digits, line
-from syncapp.items.values import Email, Phone, Photo, PostalAddress
-from syncapp.nextcloud.calendar_values import stamp_text
+from syncapp.items.values import NO_YEAR, Email, Phone, Photo, PostalAddress, Privacy
+from syncapp.nextcloud.card_lines import meaning_of, raw_text
+from syncapp.nextcloud.card_spellings import (
+    RELATED,
+    RELATIONS,
+    TEXTS,
+    anniversary_line,
+    ims_of,
+    pages_of,
+    relations_of,
+    text_line,
+)
+from syncapp.nextcloud.card_writing import CardWriter, without_encodings
 from syncapp.nextcloud.contacts import (
     ADDRESS_PARTS,
-    FIRST_ADDRESS_PART,
+    CLASSES,
     NAME_PARTS,
+    NO_NAME,
     Card,
     addresses_of,
+    date_of,
     emails_of,
-    meaning_of,
+    page_of,
     parse,
     phones_of,
     photo_of,
-    raw_text,
 )
 from syncapp.nextcloud.content_lines import Component, Line, Parameters, Text
 from syncapp.nextcloud.event_writing import PRODUCT
-from syncapp.nextcloud.text_values import constant_line, escape, make_line, sendable, split
+from syncapp.nextcloud.text_values import constant_line, escape, make_line, split
 from syncapp.side import Refused
 
 PHONE_TYPES: Mapping[str, tuple[str, ...]] = {
@@ -59,17 +70,30 @@ _ORDER = (
     "name",
     "display_name",
     "nickname",
+    "phonetic_given_name",
+    "phonetic_surname",
+    "phonetic_company",
+    "file_as",
     "organisation",
     "job_title",
+    "profession",
     "emails",
     "phones",
+    "ims",
     "addresses",
-    "web_page",
+    "web_pages",
+    "manager",
+    "assistant",
+    "spouse",
+    "children",
     "birthday",
+    "anniversary",
     "notes",
     "categories",
+    "privacy",
     "photo",
 )
+_CLASSES = {privacy: word for word, privacy in CLASSES.items()}
 _HEADER = (("VERSION", "3.0"), ("PRODID", PRODUCT))
 _PLACES = frozenset({"WORK", "HOME", "OTHER"})
 
@@ -80,8 +104,10 @@ def new(contact: Contact, uid: str, now: datetime) -> Text:
     lines.append(make_line("UID", escape(uid)))
     card = Component("VCARD", constant_line("BEGIN", "VCARD"), constant_line("END", "VCARD"), lines)
     writer = _Writer(Card(Text(b"", card, b""), "3.0"), contact)
+    said = {_LINE_OF.get(field, field) for field, value in vars(contact).items() if value}
     for name in _ORDER:
-        _WRITERS[name](writer)
+        if name in said or name in _NAMES:
+            writer.write(name)
     return writer.finished(now)
 
 
@@ -97,7 +123,7 @@ def patch(data: bytes, contact: Contact, changed: Collection[Element], now: date
     writer = _Writer(stored, contact)
     for name in _ORDER:
         if name in names:
-            _WRITERS[name](writer)
+            writer.write(name)
     return writer.finished(now)
 
 
@@ -127,65 +153,23 @@ def display_name_of(contact: Contact) -> str:
     given_and_surname = " ".join(filter(None, map(line, (contact.given_name, contact.surname))))
     numbers = (*(each.address for each in contact.emails), *(each.number for each in contact.phones))
     candidates = (given_and_surname, contact.company, contact.nickname, *numbers)
-    return next((each for each in candidates if line(each)), "?")
+    return next((each for each in candidates if line(each)), NO_NAME)
 
 
 @dataclass
-class _Writer:
-    """Writes the values of ``contact`` into a card, in the card's version and with its line ends."""
+class _Writer(CardWriter):
+    """Writes the values of ``contact`` into a card."""
 
-    stored: Card
     contact: Contact
 
-    def __post_init__(self) -> None:
-        self.card = self.stored.card
-        self.line_end = self.card.line_end
-        self.old = self.stored.version.startswith("2")
-
-    def finished(self, now: datetime) -> Text:
-        """The card with its new REV."""
-        self.card.put("REV", [self.line("REV", stamp_text(now))])
-        return self.stored.text
-
-    # Lines -------------------------------------------------------------------------------------------------------
-
-    def line(self, name: str, value: str, parameters: Parameters = (), group: str = "") -> Line:
-        """A new line; ``value`` holds its escapes. vCard 2.1 has other rules for what is not plain ASCII."""
-        value = sendable(value)
-        if self.old and not value.isascii():
-            value = quopri.encodestring(value.encode(), quotetabs=True).decode("ascii").replace("=\n", "")
-            parameters = (*parameters, ("CHARSET", "UTF-8"), ("ENCODING", "QUOTED-PRINTABLE"))
-        if not self.old:
-            parameters = _merged(parameters)
-        return make_line(name, value, parameters, group, self.line_end, folded=not self.old)
-
-    def put(self, name: str, value: str) -> None:
-        """Make a property's first line say ``value``, its parameters and group kept; without a value it goes."""
-        old = self.card.first(name)
-        new_lines: list[Line] = []
-        if value:
-            kept = tuple(each for each in old.parameters if each[0] not in _ENCODINGS) if old else ()
-            new_lines = [self.line(name, value, kept, old.group if old else "")]
-        self.card.replace([old] if old else (), new_lines)
-
-    def put_text(self, name: str, text: str) -> None:
-        """``put`` for a plain text."""
-        self.put(name, escape(text) if line(text) else "")
-
-    def put_parts(self, name: str, values: Mapping[int, str], at_least: int) -> None:
-        """Make some parts of a structured value say other texts; parts that say the same keep their spelling."""
-        old = self.card.first(name)
-        parts = split(raw_text(old), ";") if old else []
-        readable = self.stored.parts(name)
-        length = max(at_least, len(parts), *(index + 1 for index in values))
-        parts += [""] * (length - len(parts))
-        readable += [""] * (length - len(readable))
-        for index, text in values.items():
-            if (new_text := line(text)) != line(readable[index]):
-                parts[index] = escape(new_text)
-        while len(parts) > at_least and not parts[-1]:
-            parts.pop()
-        self.put(name, ";".join(parts) if any(parts) or name == "N" else "")
+    def write(self, name: str) -> None:
+        """Write a field, or the fields that share a line."""
+        if name in TEXTS:
+            self.write_text(name)
+        elif name in _WRITERS:
+            _WRITERS[name](self)
+        else:
+            self.write_relation(name)
 
     # Single values -----------------------------------------------------------------------------------------------
 
@@ -202,20 +186,45 @@ class _Writer:
         values = {0: self.contact.company, 1: self.contact.department}
         self.put_parts("ORG", values, 2 if line(self.contact.department) else 1)
 
-    def write_job_title(self) -> None:
-        self.put_text("TITLE", self.contact.job_title)
+    def write_text(self, field: str) -> None:
+        text = getattr(self.contact, field)
+        old = text_line(self.card, field)
+        self.put(old.name if old else TEXTS[field][0], escape(text) if line(text) else "")
 
-    def write_web_page(self) -> None:
+    def write_web_pages(self) -> None:
         # A URI has no escapes in vCard 4.0, and Nextcloud's own client writes none in 3.0.
-        self.put("URL", line(self.contact.web_page).replace("\\", "\\\\").replace(" ", "%20"))
+        pages = (self.contact.web_page, self.contact.personal_page)
+        for old, page, types in zip(pages_of(self.card), pages, ((), (("TYPE", "HOME"),)), strict=True):
+            value = line(page).replace("\\", "\\\\").replace(" ", "%20")
+            if old is None:
+                self.append("URL", [self.line("URL", value, types)] if value else ())
+            elif not value:
+                self.remove(old)
+            elif line(page) != page_of(old):
+                self.card.replace([old], [self.again(old, value)])
 
     def write_birthday(self) -> None:
-        birthday = self.contact.birthday
-        old = self.card.first("BDAY")
-        value = birthday.isoformat() if birthday else ""
+        self._put_date("BDAY", self.card.first("BDAY"), self.contact.birthday)
+
+    def write_anniversary(self) -> None:
+        self._put_date("ANNIVERSARY", anniversary_line(self.card), self.contact.anniversary)
+
+    def _put_date(self, name: str, old: Line | None, day: date | None) -> None:
+        if day is None:
+            if old is not None and date_of(old) is not None:
+                self.remove(old)
+            return
+        parameters: Parameters = ()
+        value = day.isoformat()
         if self.stored.version.startswith("4"):
-            value = value.replace("-", "")
-        self.card.replace([old] if old else (), [self.line("BDAY", value)] if value else ())
+            value = f"--{day:%m%d}" if day.year == NO_YEAR else value.replace("-", "")
+        elif day.year == NO_YEAR:
+            parameters = (("X-APPLE-OMIT-YEAR", str(NO_YEAR)),)
+        new_line = self.line(old.name if old else name, value, parameters, old.group if old else "")
+        self.card.replace([old] if old else (), [new_line])
+
+    def write_privacy(self) -> None:
+        self.put("CLASS", "" if self.contact.privacy is Privacy.NORMAL else _CLASSES[self.contact.privacy])
 
     def write_notes(self) -> None:
         self.put_text("NOTE", self.contact.notes)
@@ -242,6 +251,33 @@ class _Writer:
             new_lines = [self.line("PHOTO", value, _photo_types(photo, "b"))]
         self.card.replace([old] if old else self.card.all("PHOTO"), new_lines)
 
+    # Other people ------------------------------------------------------------------------------------------------
+
+    def write_relation(self, field: str) -> None:
+        # Of several that programs wrote, the first is the one that is ours.
+        stored = relations_of(self.card).get(field, [])[:1]
+        self._put_related([(old, getattr(self.contact, field), name) for old, name in stored])
+        if not stored:
+            self._add_related(field, [getattr(self.contact, field)])
+
+    def write_children(self) -> None:
+        wanted = {line(name).casefold(): name for name in self.contact.children}
+        stored = relations_of(self.card).get("children", [])
+        self._put_related([(old, wanted.pop(line(name).casefold(), ""), name) for old, name in stored])
+        self._add_related("children", wanted.values())
+
+    def _put_related(self, names: Iterable[tuple[Line, str, str]]) -> None:
+        """Make lines that name somebody name somebody else, or nobody."""
+        for old, name, before in names:
+            if not line(name):
+                self.remove(old)
+            elif line(name) != line(before):
+                self.card.replace([old], [self.again(old, escape(line(name)))])
+
+    def _add_related(self, field: str, names: Iterable[str]) -> None:
+        types = (("VALUE", "text"), ("TYPE", RELATIONS[field]))
+        self.append(RELATED, [self.line(RELATED, escape(line(name)), types) for name in names if line(name)])
+
     # Members of lists --------------------------------------------------------------------------------------------
 
     def write_emails(self) -> None:
@@ -249,14 +285,12 @@ class _Writer:
         for stored, email in emails_of(self.card):
             new_one = wanted.pop(address_key(email.address), None)
             if new_one is None:
-                self.card.replace([stored], ())
+                self.remove(stored)
             elif new_one.label != email.label or new_one.address.strip() != email.address:
                 # An address is the same in other letters; how it is called in Nextcloud stays unless we are told.
                 types = _relabelled(stored, new_one.label) if new_one.label else stored.parameters
                 self.card.replace([stored], [self.line("EMAIL", escape(new_one.address), types, stored.group)])
-        self._append(
-            "EMAIL", [self.line("EMAIL", escape(each.address), _email_types(each)) for each in wanted.values()]
-        )
+        self.append("EMAIL", [self.line("EMAIL", escape(each.address), _email_types(each)) for each in wanted.values()])
 
     def write_phones(self) -> None:
         wanted = in_order(self.contact.phones)
@@ -269,41 +303,42 @@ class _Writer:
             # the second "home-2", and its group and parameters are the person's own.
             successor = next((each for each in wanted if each[0] == phone.label and each not in known), None)
             if successor is None:
-                self.card.replace([stored], ())
+                self.remove(stored)
                 continue
-            kept = tuple(each for each in stored.parameters if each[0] not in _ENCODINGS)
-            number = escape(line(wanted.pop(successor).number))
-            self.card.replace([stored], [self.line("TEL", number, kept, stored.group)])
+            self.card.replace([stored], [self.again(stored, escape(line(wanted.pop(successor).number)))])
         new_lines = [self.line("TEL", escape(line(each.number)), _phone_types(each.label)) for each in wanted.values()]
-        self._append("TEL", new_lines)
+        self.append("TEL", new_lines)
+
+    def write_ims(self) -> None:
+        wanted = {key: each for each in self.contact.ims if (key := im_key(each))}
+        for stored, im in ims_of(self.card):
+            new_one = wanted.pop(im_key(im), None)
+            if new_one is None:
+                self.remove(stored)
+        self.append("IMPP", [self.line("IMPP", escape(line(each))) for each in wanted.values()])
 
     def write_addresses(self) -> None:
         wanted = {each.label: each for each in self.contact.addresses if has_parts(each)}
         for stored, address in addresses_of(self.card):
-            new_one = wanted.pop(address.label, None)
-            if new_one is None:
-                self.card.replace([stored], ())
-            elif new_one != address:
-                parts = [*split(raw_text(stored), ";"), *[""] * 7][:7]
-                for index, name in enumerate(ADDRESS_PARTS, FIRST_ADDRESS_PART):
-                    if line(getattr(new_one, name)) != line(getattr(address, name)):
-                        parts[index] = escape(getattr(new_one, name))
-                kept = tuple(each for each in stored.parameters if each[0] not in (*_ENCODINGS, "LABEL"))
+            new_one = wanted.pop(address.label, PostalAddress(address.label))
+            if new_one == address:
+                continue
+            parts = [*split(raw_text(stored), ";"), *[""] * 7][:7]
+            for index, name in enumerate(ADDRESS_PARTS):
+                if line(getattr(new_one, name)) != line(getattr(address, name)):
+                    parts[index] = escape(getattr(new_one, name))
+            if any(parts):
+                kept = tuple(each for each in without_encodings(stored) if each[0] != "LABEL")
                 self.card.replace([stored], [self.line("ADR", ";".join(parts), kept, stored.group)])
-        self._append("ADR", [self._address(each) for each in wanted.values()])
+            else:
+                self.remove(stored)
+        self.append("ADR", [self._address(each) for each in wanted.values()])
 
     def _address(self, address: PostalAddress) -> Line:
-        parts = ["", "", *(escape(getattr(address, name)) for name in ADDRESS_PARTS)]
+        held = address if address.label == "work" else replace(address, office="")
+        parts = [escape(getattr(held, name)) for name in ADDRESS_PARTS]
         types = (("TYPE", address.label.upper()),) if address.label in ("home", "work") else ()
         return self.line("ADR", ";".join(parts), types)
-
-    def _append(self, name: str, new_lines: Sequence[Line]) -> None:
-        """Put lines behind the last one of that name."""
-        old = self.card.all(name)
-        if old and new_lines:
-            self.card.replace([old[-1]], [old[-1], *new_lines])
-        elif new_lines:
-            self.card.replace((), new_lines)
 
 
 _WRITERS: Mapping[str, Callable[[_Writer], None]] = {
@@ -311,19 +346,28 @@ _WRITERS: Mapping[str, Callable[[_Writer], None]] = {
     "display_name": _Writer.write_display_name,
     "nickname": _Writer.write_nickname,
     "organisation": _Writer.write_organisation,
-    "job_title": _Writer.write_job_title,
     "emails": _Writer.write_emails,
     "phones": _Writer.write_phones,
     "addresses": _Writer.write_addresses,
-    "web_page": _Writer.write_web_page,
+    "children": _Writer.write_children,
+    "ims": _Writer.write_ims,
+    "web_pages": _Writer.write_web_pages,
     "birthday": _Writer.write_birthday,
+    "anniversary": _Writer.write_anniversary,
+    "privacy": _Writer.write_privacy,
     "notes": _Writer.write_notes,
     "categories": _Writer.write_categories,
     "photo": _Writer.write_photo,
 }
-_LINE_OF = dict.fromkeys(NAME_PARTS, "name") | dict.fromkeys(("company", "department"), "organisation")
-"""Fields that share a line with others."""
-_ENCODINGS = frozenset({"ENCODING", "CHARSET", "VALUE"})
+_FIELDS_OF: Mapping[str, tuple[str, ...]] = {
+    "name": NAME_PARTS,
+    "organisation": ("company", "department"),
+    "web_pages": ("web_page", "personal_page"),
+}
+"""Fields that are written together, since they share a line, or lines of one name."""
+_LINE_OF = {field: name for name, fields in _FIELDS_OF.items() for field in fields}
+_NAMES = frozenset({"name", "display_name"})
+"""What every card has."""
 
 
 def in_order(phones: Iterable[Phone]) -> dict[tuple[str, str], Phone]:
@@ -364,13 +408,6 @@ def phone_head(label: str) -> Line:
 def photo_head(photo: Photo) -> Line:
     """A new card's line for a picture, without the picture."""
     return make_line("PHOTO", "", _photo_types(photo, "b"))
-
-
-def _merged(parameters: Parameters) -> Parameters:
-    """Parameters with all of their TYPEs side by side, for ``make_line`` to write as one list."""
-    if len(parameters) < 2:
-        return parameters
-    return tuple(sorted(parameters, key=lambda each: each[0] == "TYPE"))
 
 
 def _relabelled(stored: Line, label: str) -> Parameters:

@@ -8,19 +8,29 @@ from __future__ import annotations
 
 import base64
 import binascii
-import quopri
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
+from typing import Any
 
 from syncapp.items.contact import Contact
 from syncapp.items.fields import address_key, digits
+from syncapp.items.fields import line as plain
 from syncapp.items.once import once
-from syncapp.items.values import Email, Phone, Photo, PostalAddress
+from syncapp.items.values import NO_YEAR, Email, Phone, Photo, PostalAddress, Privacy
 from syncapp.nextcloud import content_lines, parsing
-from syncapp.nextcloud.content_lines import Component, Head, Line
+from syncapp.nextcloud.card_lines import meaning_of, parts_of, preferred, raw_text, text_of
+from syncapp.nextcloud.card_spellings import (
+    RARE,
+    TEXTS,
+    anniversary_line,
+    ims_of,
+    pages_of,
+    relations_of,
+    text_line,
+)
+from syncapp.nextcloud.content_lines import Component, Line
 from syncapp.nextcloud.text_values import split, unescape
 from syncapp.side import Unreadable
 
@@ -29,36 +39,21 @@ VOLATILE = frozenset({"REV", "PRODID"})
 
 NAME_PARTS = ("surname", "given_name", "middle_name", "prefix", "suffix")
 """The parts of N in their order (RFC 6350 section 6.2.2)."""
-ADDRESS_PARTS = ("street", "city", "region", "postal_code", "country")
-"""The parts of ADR behind the post box and the extended address (RFC 6350 section 6.3.1)."""
-FIRST_ADDRESS_PART = 2
-PLACES = ("work", "home", "other")
-"""Labels that postal and mail addresses may have."""
+ADDRESS_PARTS = ("post_box", "office", "street", "city", "region", "postal_code", "country")
+"""The parts of ADR in their order (RFC 6350 section 6.3.1). The extended address is the office in the one at work, as
+MS-OXVCARD has it for ADR, and not ours to touch in others."""
+NO_NAME = "?"
+"""What FN says, which must say something, where there is nothing to say."""
+CLASSES = {
+    "PUBLIC": Privacy.NORMAL,
+    "X-PERSONAL": Privacy.PERSONAL,
+    "PRIVATE": Privacy.PRIVATE,
+    "CONFIDENTIAL": Privacy.CONFIDENTIAL,
+}
+"""CLASS (RFC 2426 section 3.7.1)."""
 
-_DATE = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)(?:[T ].*)?", re.ASCII)
-OMITTED_YEAR = 1604
-"""What Apple writes for a birthday without a year."""
-_MAX_MEMBERS = 500
-_PREFIXES = ("X-EVOLUTION-", "X-")
-# The most telling TYPE first: WORK,FAX is a fax, CELL,WORK a mobile phone.
-_PHONE_LABELS = (
-    ("PAGER", "pager"),
-    ("CELL", "mobile"),
-    ("MOBILE", "mobile"),
-    ("IPHONE", "mobile"),
-    ("CAR", "car"),
-    ("ISDN", "isdn"),
-    ("TTY", "tty"),
-    ("TTY-TDD", "tty"),
-    ("TTYTTD", "tty"),
-    ("TEXTPHONE", "tty"),
-    ("TELEX", "telex"),
-    ("RADIO", "radio"),
-    ("CALLBACK", "callback"),
-    ("ASSISTANT", "assistant"),
-    ("COMPANY", "company"),
-    ("MAIN", "main"),
-)
+_RARE_TEXTS = tuple(field for field in TEXTS if field != "job_title")
+_DATE = re.compile(r"(\d{4}|--)-?(\d\d)-?(\d\d)(?:[T ].*)?", re.ASCII)
 _SIGNATURES = (
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -99,10 +94,11 @@ class Card:
         """The neutral contact. Raises Unreadable."""
         card = self.card
         company, department = (*self.parts("ORG"), "", "")[:2]
-        name = dict(zip(NAME_PARTS, (*self.parts("N"), "", "", "", "", ""), strict=False))
+        name: dict[str, Any] = dict(zip(NAME_PARTS, (*self.parts("N"), "", "", "", "", ""), strict=False))
+        web_page, personal_page = pages_of(card)
         return Contact(
             uid=self.uid,
-            display_name=self.value("FN"),
+            display_name="" if (name_to_show := self.value("FN")) == NO_NAME else name_to_show,
             nickname=", ".join(filter(None, self.listed("NICKNAME"))),
             company=company,
             department=department,
@@ -110,13 +106,31 @@ class Card:
             emails=tuple(email for _, email in emails_of(card)),
             phones=tuple(phone for _, phone in phones_of(card)),
             addresses=tuple(address for _, address in addresses_of(card)),
-            web_page=self.value("URL").strip(),
-            birthday=self._birthday(),
+            web_page=page_of(web_page),
+            personal_page=page_of(personal_page),
+            birthday=date_of(card.first("BDAY")),
             notes=self.value("NOTE"),
             categories=self._categories(),
             photo=photo_of(card)[1],
             **name,
+            **(self._rare() if card.has_any(RARE) else {}),
         )
+
+    def _rare(self) -> dict[str, Any]:
+        """The values of fields that most cards say nothing about."""
+        card = self.card
+        people = relations_of(card)
+        children: dict[str, str] = {}
+        for _, name in people.get("children", ()):
+            children.setdefault(plain(name).casefold(), name)
+        return {
+            **{field: text_of(line) for field in _RARE_TEXTS if (line := text_line(card, field)) is not None},
+            **{field: named[0][1] for field, named in people.items() if field != "children"},
+            "children": tuple(children.values()),
+            "ims": tuple([text for _, text in ims_of(card)]),
+            "anniversary": date_of(anniversary_line(card)),
+            "privacy": self._privacy(),
+        }
 
     def parts(self, name: str) -> list[str]:
         """The parts of a structured value such as N or ORG; a part with several values is one text (``N``'s names)."""
@@ -136,18 +150,32 @@ class Card:
                     found[name] = None
         return tuple(found)
 
-    def _birthday(self) -> date | None:
-        """The birthday, None for one without a year: that one stays where it is."""
-        match = _DATE.fullmatch(self.value("BDAY").strip())
-        line = self.card.first("BDAY")
-        if match is None or line is None or line.parameter("X-APPLE-OMIT-YEAR") == match.group(1):
-            return None
-        try:
-            found = date(*map(int, match.groups()))
-        except ValueError:
-            # A day that does not exist; the line is left alone, as are birthdays in words.
-            return None
-        return found if found.year != OMITTED_YEAR else None
+    def _privacy(self) -> Privacy:
+        """CLASS; a class that nobody knows is private (RFC 5545 section 3.8.1.3)."""
+        line = self.card.first("CLASS")
+        word = "" if line is None else line.value.strip().upper()
+        return CLASSES.get(word, Privacy.PRIVATE) if word else Privacy.NORMAL
+
+
+def page_of(line: Line | None) -> str:
+    """The web page that a line names."""
+    return "" if line is None else text_of(line).strip()
+
+
+def date_of(line: Line | None) -> date | None:
+    """The day that a line names, in NO_YEAR where it says no year; None for one in words, or that does not exist."""
+    if line is None:
+        return None
+    match = _DATE.fullmatch(text_of(line).strip())
+    if match is None:
+        return None
+    year, month, day = match.groups()
+    no_year = year == "--" or line.parameter("X-APPLE-OMIT-YEAR") == year
+    try:
+        return date(NO_YEAR if no_year else int(year), int(month), int(day))
+    except ValueError:
+        # The line is left alone, as are birthdays in words.
+        return None
 
 
 def parse(data: bytes) -> Card:
@@ -167,113 +195,13 @@ def whole(text: content_lines.Text) -> bytes:
     return content_lines.whole(text.root, VOLATILE)
 
 
-# Texts -----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """What the parameters of a line say.
-
-    ``types`` are its TYPEs in capitals, without the prefixes that programs give to words of their own. ``preference``
-    is 1 for the best and 101 when nothing is said (RFC 6350 section 5.3; vCard 3.0: TYPE=PREF). ``place`` is one of
-    PLACES or nothing, ``phone`` what a TEL is called before numbers of one sort are counted.
-    """
-
-    types: frozenset[str] = frozenset()
-    place: str = ""
-    phone: str = "other"
-    preference: int = 101
-    encoding: str = ""
-    charset: str = "utf-8"
-
-
-_NOTHING = Meaning()
-
-
-def meaning_of(line: Line) -> Meaning:
-    """What the parameters of a line say."""
-    head = line.head
-    if not head.parameters:
-        return _NOTHING
-    # Heads of one line only would fill the memory.
-    return _meaning_of_known(head) if head.size else _meaning_of(head)
-
-
-def _meaning_of(head: Head) -> Meaning:
-    types: set[str] = set()
-    first: dict[str, str] = {}
-    for name, value in head.parameters:
-        first.setdefault(name, value)
-        if name == "TYPE":
-            types.update(map(_without_prefix, value.upper().split(",")))
-    encoding = "QUOTED-PRINTABLE" if "QUOTED-PRINTABLE" in types else first.get("ENCODING", "").upper()
-    pref = first.get("PREF", "")
-    preference = min(int(pref[:4]), 100) if pref.isdecimal() else 1 if "PREF" in types else 101
-    return Meaning(
-        types=frozenset(types),
-        place=next((each for each in PLACES if each.upper() in types), ""),
-        phone=_phone_label(types),
-        preference=preference,
-        encoding=encoding,
-        charset=first.get("CHARSET") or "utf-8",
-    )
-
-
-_meaning_of_known = lru_cache(maxsize=1024)(_meaning_of)
-
-
-def _without_prefix(word: str) -> str:
-    prefix = next((each for each in _PREFIXES if word.startswith(each)), "")
-    return word.removeprefix(prefix).strip()
-
-
-def raw_text(line: Line) -> str:
-    """The value of a line with its escapes, decoded where vCard 2.1 encodes it."""
-    if not line.head.parameters:
-        return line.value
-    meaning = meaning_of(line)
-    if meaning.encoding != "QUOTED-PRINTABLE":
-        return line.value
-    value = re.sub(r"=\r?\n[ \t]?", "", line.value)
-    data = quopri.decodestring(value.encode("latin-1", errors="replace"))
-    try:
-        return data.decode(meaning.charset)
-    except (LookupError, UnicodeDecodeError):
-        return data.decode("latin-1")
-
-
-def text_of(line: Line) -> str:
-    """The text that a line stands for."""
-    return unescape(raw_text(line))
-
-
-def parts_of(line: Line) -> list[str]:
-    """The parts of a structured value, each as one text."""
-    return [_one_text(each) for each in split(raw_text(line), ";")]
-
-
-def _one_text(part: str) -> str:
-    if "," not in part and "\\" not in part:
-        return part.strip()
-    return ", ".join(map(unescape, split(part, ","))).strip()
-
-
-def _preferred(lines: Sequence[Line]) -> Sequence[Line]:
-    if len(lines) < 2:
-        return lines
-    found = sorted(lines, key=lambda line: meaning_of(line).preference)
-    if len(found) > _MAX_MEMBERS:
-        raise Unreadable(f"The contact has more than {_MAX_MEMBERS} addresses or numbers of one sort.")
-    return found
-
-
 # Members of lists, with the lines that they stand in -------------------------------------------------------------
 
 
 def emails_of(card: Component) -> list[tuple[Line, Email]]:
     """The mail addresses, the preferred first, each once."""
     found: dict[str, tuple[Line, Email]] = {}
-    for line in _preferred(card.all("EMAIL")):
+    for line in preferred(card.all("EMAIL")):
         address = text_of(line).strip()
         if address:
             found.setdefault(address_key(address), (line, Email(address, meaning_of(line).place)))
@@ -284,12 +212,18 @@ def phones_of(card: Component) -> list[tuple[Line, Phone]]:
     """The phone numbers, the preferred first; the second of the office or of home is called so."""
     found: dict[tuple[str, str], tuple[Line, Phone]] = {}
     taken: set[str] = set()
-    for line in _preferred(card.all("TEL")):
+    for line in preferred(phone_lines(card)):
         number = number_of(text_of(line))
         if key := digits(number):
             label = counted(meaning_of(line).phone, taken)
             found.setdefault((label, key), (line, Phone(number, label)))
     return list(found.values())
+
+
+def phone_lines(card: Component) -> Sequence[Line]:
+    """The lines with phone numbers; Outlook has one of its own for those that TEL has no TYPE for."""
+    others = card.all("X-MS-TEL")
+    return [*card.all("TEL"), *others] if others else card.all("TEL")
 
 
 def number_of(text: str) -> str:
@@ -306,24 +240,23 @@ def counted(label: str, taken: set[str]) -> str:
     return label
 
 
-def _phone_label(types: set[str]) -> str:
-    if "FAX" in types:
-        return "work-fax" if "WORK" in types else "home-fax" if "HOME" in types else "other-fax"
-    for word, label in _PHONE_LABELS:
-        if word in types:
-            return label
-    return "work" if "WORK" in types else "home" if "HOME" in types else "other"
-
-
 def addresses_of(card: Component) -> list[tuple[Line, PostalAddress]]:
     """One postal address for each label, the preferred; further ones are not ours to touch."""
     found: dict[str, tuple[Line, PostalAddress]] = {}
-    for line in _preferred(card.all("ADR")):
-        parts = [*parts_of(line), *[""] * 7][FIRST_ADDRESS_PART:7]
+    for line in preferred(card.all("ADR")):
         label = meaning_of(line).place or "other"
-        if any(parts):
-            found.setdefault(label, (line, PostalAddress(label, *parts)))
+        if label not in found:
+            address = _address(label, parts_of(line))
+            if any(getattr(address, name) for name in ADDRESS_PARTS):
+                found[label] = (line, address)
     return list(found.values())
+
+
+def _address(label: str, parts: list[str]) -> PostalAddress:
+    values = dict(zip(ADDRESS_PARTS, parts, strict=False))
+    if label != "work":
+        values.pop("office", None)
+    return PostalAddress(label, **values)
 
 
 def photo_of(card: Component) -> tuple[Line | None, Photo | None]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TypeVar
@@ -199,6 +200,10 @@ class Component:
         """The first line with this name."""
         found = (self._found or self._parts())[0].get(name)
         return found[0] if found else None
+
+    def has_any(self, names: AbstractSet[str]) -> bool:
+        """Whether there is a line with one of these names."""
+        return not (self._found or self._parts())[0].keys().isdisjoint(names)
 
     @property
     def line_end(self) -> bytes:

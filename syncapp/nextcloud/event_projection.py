@@ -12,11 +12,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from syncapp.items.event import Event, Occurrence
-from syncapp.items.fields import address_key
+from syncapp.items.fields import address_key, line
+from syncapp.items.html import formatting, says_the_same
+from syncapp.items.spelling import spelling
 from syncapp.items.values import Attendee, Moment, Person, Recurrence, ZonedTime, moment_key
 from syncapp.nextcloud import event_writing, events
 from syncapp.nextcloud.calendar_values import LINES, like, read_rule, rule_text
-from syncapp.nextcloud.events import MAX_REMINDER, in_series, own_values
+from syncapp.nextcloud.event_parts import MAX_REMINDER
+from syncapp.nextcloud.events import in_series, own_values
 from syncapp.nextcloud.text_values import held, held_names, held_text, sendable
 from syncapp.nextcloud.timezones import zone_by_name
 
@@ -31,13 +34,17 @@ def project(event: Event) -> Event:
     if _is_rare(event):
         return replace(events.parse(bytes(event_writing.new(event, "X", _ANY_TIME))).event, uid=event.uid)
     start = _moment(event.start)
+    description = held_text(event.description)
     found = _changed(
         event,
         start=start,
         end=_end(start, _moment(event.end)),
         title=held_text(event.title),
         location=held_text(event.location),
-        description=held_text(event.description),
+        description=description,
+        html=_html(event.html, description),
+        url=_address_of(event.url),
+        meeting_link=_address_of(event.meeting_link),
         reminder=_reminder(event.reminder),
         categories=held_names(event.categories),
         organizer=_organizer(event.organizer),
@@ -56,10 +63,10 @@ def _changed(event: Event, **values: Any) -> Event:
 
 
 def _is_rare(event: Event) -> bool:
-    """Whether there is a zone that is none of IANA's, or a rule beside which other lines stand."""
+    """Whether there is a zone that is none of IANA's, or a series that will be read in other words."""
     moments = [event.start, event.end]
     if (rule := event.recurrence) is not None:
-        if rule.dates or any(name in LINES for name, _ in rule.others):
+        if rule.dates or any(name in LINES for name, _ in rule.others) or spelling(rule, event.start) is not None:
             return True
         for each in event.exceptions:
             moments += [each.original, *(each.values[name] for name in ("start", "end") if name in each.values)]
@@ -76,6 +83,16 @@ def _moment(moment: Moment) -> Moment:
 def _end(start: Moment, end: Moment) -> Moment:
     """An all-day event has one day at least."""
     return end if isinstance(start, ZonedTime) or end != start else start + timedelta(days=1)
+
+
+def _html(html: str, description: str) -> str:
+    """One that is only formatting of the text beside it; it stands in the object as it was written."""
+    html = held(html) if html else ""
+    return html if html and formatting(html) and says_the_same(html, description) else ""
+
+
+def _address_of(url: str) -> str:
+    return sendable(url).strip() if line(url) else ""
 
 
 def _reminder(minutes: int | None) -> int | None:
@@ -127,12 +144,15 @@ def _exceptions(event: Event, projected: Event) -> tuple[Occurrence, ...]:
 def _values(shall: Event, own: Mapping[str, Any], projected: Event) -> dict[str, Any]:
     """What the VEVENT of a changed occurrence says: all that it inherits, and what it has of its own."""
     start = _moment(shall.start)
+    description = held_text(shall.description) if "description" in own else projected.description
     return {
         "title": held_text(shall.title) if "title" in own else projected.title,
         "start": start,
         "end": _end(start, _moment(shall.end)),
         "location": held_text(shall.location) if "location" in own else projected.location,
-        "description": held_text(shall.description) if "description" in own else projected.description,
+        "description": description,
+        "html": _html(shall.html, description),
         "reminder": _reminder(shall.reminder) if "reminder" in own else projected.reminder,
         "busy": shall.busy,
+        "cancelled": shall.cancelled,
     }

@@ -13,7 +13,8 @@ from functools import lru_cache
 from syncapp.items.elements import EXCEPTIONS, Element
 from syncapp.items.event import Event, Occurrence
 from syncapp.items.fields import address_key, line
-from syncapp.items.values import Attendee, Busy, Moment, Person, Privacy, ZonedTime, moment_key
+from syncapp.items.html import says_the_same
+from syncapp.items.values import Attendee, Busy, Importance, Moment, Person, Privacy, ZonedTime, moment_key
 from syncapp.nextcloud import parsing
 from syncapp.nextcloud.calendar_values import (
     LINES,
@@ -25,17 +26,10 @@ from syncapp.nextcloud.calendar_values import (
     stamp_text,
 )
 from syncapp.nextcloud.content_lines import Component, Line, Parameters, Text
-from syncapp.nextcloud.events import (
-    COMPONENT,
-    EventObject,
-    attendees_of,
-    in_series,
-    parse,
-    reminder_of,
-    same,
-)
-from syncapp.nextcloud.text_values import constant_line, escape, make_line
-from syncapp.nextcloud.timezones import rules_start, vtimezone, zone_by_name
+from syncapp.nextcloud.event_parts import FORMATTED, MEETING_LINK, attendees_of, html_line, reminder_of
+from syncapp.nextcloud.events import COMPONENT, EventObject, in_series, parse, same
+from syncapp.nextcloud.text_values import constant_line, escape, make_line, unescape_text
+from syncapp.nextcloud.timezones import rules_start, tzid_of, vtimezone, zone_by_name
 from syncapp.side import Refused
 
 PRODUCT = "-//Nextcloud Exchange Connector//EN"
@@ -56,6 +50,9 @@ _OUTLOOK_BUSY = {
     Busy.OUT_OF_OFFICE: "OOF",
     Busy.ELSEWHERE: "WORKINGELSEWHERE",
 }
+_PRIORITIES = {Importance.HIGH: "1", Importance.LOW: "9"}
+_USUAL = ("", (), Busy.BUSY, Privacy.NORMAL, Importance.NORMAL)
+"""What a new object need not say."""
 ROLES = {"required": "REQ-PARTICIPANT", "optional": "OPT-PARTICIPANT", "resource": "NON-PARTICIPANT"}
 ANSWERS = {"none": "NEEDS-ACTION", "accepted": "ACCEPTED", "tentative": "TENTATIVE", "declined": "DECLINED"}
 _NOT_IN_OVERRIDES = frozenset(
@@ -69,9 +66,14 @@ _ORDER = (
     "recurrence",
     "location",
     "description",
+    "html",
     "categories",
     "busy",
+    "cancelled",
     "privacy",
+    "importance",
+    "url",
+    "meeting_link",
     "organizer",
     "attendees",
     "reminder",
@@ -90,7 +92,7 @@ def new(event: Event, uid: str, now: datetime) -> Text:
     master.add(writer.moment("DTEND", event.end))
     for name in _UNTIMED:
         value = getattr(event, name)
-        if (value or value == 0) and value is not Busy.BUSY and value is not Privacy.NORMAL:
+        if not (value is None or value is False or value in _USUAL):
             writer.write(master, name, event)
     exceptions = {moment_key(each.original): each for each in event.exceptions}
     for key in sorted(exceptions):
@@ -109,10 +111,18 @@ def patch(data: bytes, event: Event, changed: Collection[Element], now: datetime
     names = {element[0] for element in changed}
     if not names:
         return stored.text
+    keys = {element[1] for element in changed if element[0] == EXCEPTIONS}
     if "start" in names:
         # An alarm at a fixed time is so many minutes before the start only as long as the start stays.
         names.add("reminder")
+    if names & {"start", "end"} and stored.is_reversed:
+        # Two that stand the wrong way round have to change together.
+        names |= {"start", "end"}
     writer = _Writer(stored, event, now)
+    if stored.spelled is not None and names & {"start", "end", "recurrence"}:
+        names |= {"start", "end", "recurrence"}
+        keys |= {moment_key(each.original) for each in event.exceptions} | set(stored.overrides)
+        writer.respell()
     for name in _ORDER:
         if name in names:
             writer.write(stored.master, name, event)
@@ -120,7 +130,7 @@ def patch(data: bytes, event: Event, changed: Collection[Element], now: datetime
         writer.remove_series()
     else:
         writer.update_overrides(before, names)
-        writer.write_exceptions({element[1] for element in changed if element[0] == EXCEPTIONS})
+        writer.write_exceptions(keys)
     writer.touch(stored.master, bump=bool(names & _TIMES) and not event.attendees)
     return writer.finished()
 
@@ -156,6 +166,8 @@ class _Writer:
     now: datetime
     used: dict[str, None] = field(default_factory=dict)
     """Zones of the new lines that the object has no name for yet: they will be called as IANA calls them."""
+    respelt: bool = False
+    """Whether the series is written in the words of the pattern that it was read as."""
 
     def __post_init__(self) -> None:
         self.line_end = self.stored.calendar.line_end
@@ -196,13 +208,13 @@ class _Writer:
 
     def tzid(self, zone: str) -> str:
         """What the object calls a zone; a zone that is new to it will be defined under its IANA name."""
-        if zone in self.stored.zones:
-            return zone
+        if (name := tzid_of(zone)) in self.stored.zones:
+            return name
         for tzid in self.stored.zones:
             if zone_by_name(tzid) == zone:
                 return tzid
         self.used[zone] = None
-        return zone
+        return name
 
     def write_text(self, component: Component, name: str, value: str) -> None:
         """One text property, absent when there is nothing to say; a language mark stays, an alternative text not."""
@@ -221,8 +233,19 @@ class _Writer:
 
     def write_description(self, component: Component, event: Event) -> None:
         self.write_text(component, "DESCRIPTION", event.description)
-        # The same text as HTML is out of date now, and clients that know it would go on showing it.
-        component.put("X-ALT-DESC", ())
+        # In HTML it is out of date now, unless that changed, too; clients that know it would go on showing it.
+        self.write_html(component, event)
+
+    def write_html(self, component: Component, event: Event) -> None:
+        html = event.html if says_the_same(event.html, event.description) else ""
+        old = html_line(component)
+        if old is not None and unescape_text(old.value) == html:
+            return
+        name, parameters = (
+            (old.name, old.parameters) if old is not None else ("X-ALT-DESC", (("FMTTYPE", "text/html"),))
+        )
+        for each in FORMATTED:
+            component.put(each, [self.line(name, escape(html), parameters)] if html and each == name else ())
 
     def write_start(self, component: Component, event: Event) -> None:
         component.put("DTSTART", [self.moment("DTSTART", event.start)])
@@ -267,6 +290,23 @@ class _Writer:
     def write_privacy(self, component: Component, event: Event) -> None:
         component.put("CLASS", [self.constant("CLASS", _CLASSES[event.privacy])])
 
+    def write_cancelled(self, component: Component, event: Event) -> None:
+        stated = component.first("STATUS")
+        if event.cancelled:
+            component.put("STATUS", [self.constant("STATUS", "CANCELLED")])
+        elif stated is not None and stated.value.strip().upper() == "CANCELLED":
+            component.put("STATUS", ())
+
+    def write_importance(self, component: Component, event: Event) -> None:
+        priority = _PRIORITIES.get(event.importance)
+        component.put("PRIORITY", [self.constant("PRIORITY", priority)] if priority else ())
+
+    def write_url(self, component: Component, event: Event) -> None:
+        component.put("URL", [self.line("URL", event.url, (("VALUE", "URI"),))] if event.url else ())
+
+    def write_meeting_link(self, component: Component, event: Event) -> None:
+        component.put(MEETING_LINK, [self.line(MEETING_LINK, event.meeting_link)] if event.meeting_link else ())
+
     def write_organizer(self, component: Component, event: Event) -> None:
         person = event.organizer
         component.put("ORGANIZER", [self.line("ORGANIZER", _mailto(person), _person(person))] if person else ())
@@ -297,13 +337,33 @@ class _Writer:
             alarm = _component("VALARM", [*lines, self.line("DESCRIPTION", text)], self.line_end)
             component.insert(alarm)
 
+    def respell(self) -> None:
+        """Take everything away by which the object has said its series: it will be said as a pattern and exceptions."""
+        self.respelt = True
+        for name in ("RRULE", "EXRULE", "RDATE", "EXDATE", "RECURRENCE-ID"):
+            self.stored.master.put(name, ())
+        for key, component in list(self.stored.overrides.items()):
+            if component is self.stored.master:
+                del self.stored.overrides[key]
+            else:
+                component.put("RECURRENCE-ID", [self.moment("RECURRENCE-ID", self.stored.originals[key])])
+
+    def _id_of(self, occurrence: Occurrence) -> Moment:
+        """The moment by which the object knows an occurrence."""
+        name = like(occurrence.original, self.event.start)
+        return name if self.respelt else self.stored.id_of(name)
+
     # The exceptions of a series ----------------------------------------------------------------------------------
 
     def write_exceptions(self, keys: Collection[str]) -> None:
         """Make the occurrences with these keys what they are in the event: changed, deleted, or like all others."""
         wanted = {moment_key(each.original): each for each in self.event.exceptions}
+        at_their_own_time = {} if self.respelt else self.stored.moved
         for key in sorted(keys):
             occurrence = wanted.get(key)
+            if occurrence is None and key in at_their_own_time:
+                # Elsewhere it is like all others now; here that must be said.
+                occurrence = Occurrence(at_their_own_time[key])
             if occurrence is None or occurrence.deleted:
                 self._remove_override(key)
             self._remove_exdate(key)
@@ -333,7 +393,7 @@ class _Writer:
         # Fields of the whole series stand in each changed occurrence too; one with a value of its own keeps it.
         different += [
             name
-            for name in ("categories", "privacy", "organizer", "attendees")
+            for name in ("categories", "privacy", "importance", "url", "meeting_link", "organizer", "attendees")
             if name in names and getattr(now_there, name) == getattr(before, name)
         ]
         if "start" in different:
@@ -349,7 +409,7 @@ class _Writer:
             _copy(each) for each in master.content if not isinstance(each, Line) or each.name not in _NOT_IN_OVERRIDES
         ]
         component = _component(COMPONENT, content, self.line_end)
-        original = self.moment("RECURRENCE-ID", like(occurrence.original, self.event.start))
+        original = self.moment("RECURRENCE-ID", self._id_of(occurrence))
         uid = component.first("UID")
         if uid is not None:
             component.replace([uid], [uid, original])
@@ -373,13 +433,17 @@ class _Writer:
 
     def _add_exdate(self, occurrence: Occurrence) -> None:
         old = self.stored.master.all("EXDATE")
-        new_line = self.moment("EXDATE", like(occurrence.original, self.event.start))
+        new_line = self.moment("EXDATE", self._id_of(occurrence))
         self.stored.master.replace(old, [*old, new_line])
 
     def _remove_exdate(self, key: str) -> None:
         for each in self.stored.master.all("EXDATE"):
             moments = moments_of([each], self.stored.zone_of)
-            kept = [text for text, moment in moments if moment_key(like(moment, self.stored.start)) != key]
+            kept = [
+                text
+                for text, moment in moments
+                if moment_key(self.stored.name_of(like(moment, self.stored.start))) != key
+            ]
             if len(kept) < len(moments):
                 value = ",".join(kept)
                 self.stored.master.replace([each], [self.line("EXDATE", value, each.parameters)] if kept else ())
@@ -415,6 +479,11 @@ _WRITERS: Mapping[str, Callable[[_Writer, Component, Event], None]] = {
     "recurrence": _Writer.write_recurrence,
     "location": _Writer.write_location,
     "description": _Writer.write_description,
+    "html": _Writer.write_html,
+    "cancelled": _Writer.write_cancelled,
+    "importance": _Writer.write_importance,
+    "url": _Writer.write_url,
+    "meeting_link": _Writer.write_meeting_link,
     "categories": _Writer.write_categories,
     "busy": _Writer.write_busy,
     "privacy": _Writer.write_privacy,
@@ -422,7 +491,7 @@ _WRITERS: Mapping[str, Callable[[_Writer, Component, Event], None]] = {
     "attendees": _Writer.write_attendees,
     "reminder": _Writer.write_reminder,
 }
-_PER_OCCURRENCE = ("start", "end", "title", "location", "description", "reminder", "busy")
+_PER_OCCURRENCE = ("start", "end", "title", "location", "description", "html", "reminder", "busy", "cancelled")
 
 
 def _component(name: str, content: Iterable[Line | Component], line_end: bytes = b"\r\n") -> Component:

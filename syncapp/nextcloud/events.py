@@ -6,25 +6,24 @@ One object is one event: a master VEVENT and the VEVENTs that stand for changed 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import date, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from syncapp.items.event import EVENT_FIELDS, Event, Occurrence
-from syncapp.items.fields import address_key
+from syncapp.items.expansion import expanded
 from syncapp.items.once import once
+from syncapp.items.spelling import Spelling, spelling
 from syncapp.items.values import (
-    Attendee,
-    Busy,
     Frequency,
     Moment,
-    Person,
-    Privacy,
     Recurrence,
     ZonedTime,
     moment_key,
 )
+from syncapp.items.zone_rules import SERIES_YEARS
 from syncapp.nextcloud import content_lines, parsing
 from syncapp.nextcloud.calendar_values import (
     LINES,
@@ -38,31 +37,27 @@ from syncapp.nextcloud.calendar_values import (
     read_moment,
     read_rule,
 )
-from syncapp.nextcloud.content_lines import Component, Line, remembered
-from syncapp.nextcloud.text_values import split, unescape
-from syncapp.nextcloud.timezones import zone_by_name, zone_of
+from syncapp.nextcloud.content_lines import Component, Line
+from syncapp.nextcloud.event_parts import (
+    MEETING_LINK,
+    address_in,
+    attendees_of,
+    busy_of,
+    categories_of,
+    description_of,
+    importance_of,
+    organizer_of,
+    privacy_of,
+    reminder_of,
+    text_of,
+    word_of,
+)
+from syncapp.nextcloud.timezones import iana_zone, is_own, zone_of
 from syncapp.side import Unreadable
 
 COMPONENT = "VEVENT"
 VOLATILE = frozenset({"DTSTAMP", "LAST-MODIFIED", "CREATED", "SEQUENCE", "PRODID"})
 """Lines that programs touch by themselves: they say nothing about whether a person edited the event."""
-
-_BUSY_OF_OUTLOOK = {
-    "FREE": Busy.FREE,
-    "TENTATIVE": Busy.TENTATIVE,
-    "BUSY": Busy.BUSY,
-    "OOF": Busy.OUT_OF_OFFICE,
-    "WORKINGELSEWHERE": Busy.ELSEWHERE,
-}
-_PRIVACY = {
-    "PUBLIC": Privacy.NORMAL,
-    "X-PERSONAL": Privacy.PERSONAL,
-    "PRIVATE": Privacy.PRIVATE,
-    "CONFIDENTIAL": Privacy.CONFIDENTIAL,
-}
-_ANSWERS = {"ACCEPTED": "accepted", "TENTATIVE": "tentative", "DECLINED": "declined"}
-_RESOURCES = frozenset({"RESOURCE", "ROOM"})
-MAX_REMINDER = 10 * 366 * 24 * 60
 
 
 class OtherKind(Unreadable):
@@ -80,6 +75,10 @@ class EventObject:
     """Changed occurrences by the key of the start that they had."""
     originals: dict[str, Moment] = field(default_factory=dict)
     """These starts, in the form of the series' own start."""
+    scattered: bool = False
+    """Whether there are only changed occurrences, without the series; the master is the first of them."""
+    lone: bool = False
+    """Whether there is only one changed occurrence: for who was invited to nothing else it is a single event."""
 
     @property
     def calendar(self) -> Component:
@@ -95,53 +94,132 @@ class EventObject:
             if each.name == "VTIMEZONE" and (line := each.first("TZID")) is not None
         }
 
-    def zone_of(self, tzid: str, year: int) -> str:
-        """The IANA zone of a TZID used here. Raises Unreadable."""
-        return zone_by_name(tzid) or zone_of(tzid.strip(), self.zones, year)
+    def zone_of(self, tzid: str, at: datetime) -> str:
+        """The IANA zone of a TZID used here, beside a wall time. Raises Unreadable."""
+        return iana_zone(tzid) or zone_of(tzid.strip(), self.zones, at, SERIES_YEARS if self._repeats else 0)
+
+    @once
+    def _repeats(self) -> bool:
+        return any(self.master.first(name) is not None for name in ("RRULE", "RDATE")) and not self.lone
 
     @once
     def event(self) -> Event:
         """The neutral event. Raises Unreadable."""
         event = self.single(self.master, self.uid, self.recurrence)
-        return event if event.recurrence is None else replace(event, exceptions=self._exceptions(event))
+        if event.recurrence is None:
+            return event
+        self._check_zone()
+        if (said := self.spelled) is not None:
+            end = event.end if said.start == event.start else after(said.start, *length(event.start, event.end))
+            event = replace(event, start=said.start, end=end, recurrence=said.rule)
+        return replace(event, exceptions=self._exceptions(event))
+
+    def _check_zone(self) -> None:
+        """A series recurs in its own zone: in another one it would be wrong half of the year. Raises Unreadable."""
+        line = self.master.first("DTSTART")
+        tzid = line.parameter("TZID").strip() if line is not None else ""
+        if (
+            tzid
+            and not iana_zone(tzid)
+            and isinstance(self.start, ZonedTime)
+            and is_own(tzid, self.zones, self.start.wall)
+        ):
+            raise Unreadable("A series is in a private time zone, whose clocks change as those of no known zone.")
+
+    @once
+    def spelled(self) -> Spelling | None:
+        """How the series is said where its own words are not those that other calendars have."""
+        return None if self.recurrence is None else spelling(self.recurrence, self.start)
+
+    @once
+    def _spelled_names(self) -> Mapping[Moment, date]:
+        """The days by which the pattern knows the occurrences that begin at another moment."""
+        moved = None if self.spelled is None else self.spelled.moved
+        return {moment: day for day, moment in (moved or {}).items()}
+
+    def name_of(self, moment: Moment) -> Moment:
+        """What the pattern calls the occurrence that iCalendar knows by this moment."""
+        moment = like(self._scattered.get(moment_key(moment), moment), self.start)
+        day = self._spelled_names.get(moment)
+        return moment if day is None else like(day, self.start)
+
+    @once
+    def moved(self) -> Mapping[str, Moment]:
+        """The occurrences that begin at another moment than the pattern says, by key, each as the pattern has it."""
+        names = [like(day, self.start) for day in self._spelled_names.values()]
+        return {moment_key(each): each for each in names}
+
+    def id_of(self, name: Moment) -> Moment:
+        """The moment by which iCalendar knows an occurrence of the pattern."""
+        moved = None if self.spelled is None else self.spelled.moved
+        begins = (moved or {}).get(name.wall.date() if isinstance(name, ZonedTime) else name, name)
+        return self._scattered_ids.get(moment_key(begins), begins)
+
+    @once
+    def _span(self) -> tuple[Moment, Moment]:
+        return self._span_of(self.master)
+
+    @property
+    def is_reversed(self) -> bool:
+        """Whether the event says that it ends before it begins."""
+        line = self.master.first("DTSTART")
+        return line is not None and moment_of(line, self.zone_of) != self._span[0]
 
     @once
     def start(self) -> Moment:
         """When the first occurrence begins."""
-        return self._start_of(self.master)
+        return self._span[0]
 
-    def _start_of(self, component: Component) -> Moment:
+    def start_of(self, component: Component) -> Moment:
+        """When a VEVENT begins."""
+        return self._span_of(component)[0]
+
+    def _span_of(self, component: Component) -> tuple[Moment, Moment]:
+        """Start and end; of two that stand the wrong way round the earlier one is the start."""
         line = component.first("DTSTART")
         if line is None:
             raise Unreadable("The event does not say when it begins.")
-        return moment_of(line, self.zone_of)
+        start = moment_of(line, self.zone_of)
+        end = self._end_of(component, start)
+        if isinstance(start, ZonedTime) and isinstance(end, ZonedTime) and not (start.zone and end.zone):
+            # One of two that has no zone of its own is meant in that of the other, or both stand as they are.
+            end = ZonedTime(end.wall, start.zone)
+        if sum(length(start, end), timedelta()) < timedelta():
+            start, end = end, start
+        if not isinstance(start, ZonedTime) and start == end:
+            # A frequent slip: the last day where the day after it should stand.
+            return start, start + timedelta(days=1)
+        return start, end
 
     @once
     def recurrence(self) -> Recurrence | None:
         """The pattern of the series."""
         rules, more, without = (self.master.all(name) for name in ("RRULE", "RDATE", "EXRULE"))
-        if not (rules or more or without):
+        if self.scattered:
+            others = [each for each in self._scattered.values() if each != self.start]
+            return Recurrence(Frequency.DAILY, count=1, dates=tuple(like(each, self.start) for each in others))
+        if self.lone or not (rules or more or without):
             return None
-        dates = tuple(moment for _, moment in moments_of(more, self.zone_of))
-        others = tuple(
+        dates = self._dates(more)
+        further = tuple(
             (name, line.value.strip().upper())
             for name, lines in (("RRULE", rules[1:]), ("EXRULE", without))
             for line in lines
         )
         if rules:
             rule = read_rule(rules[0].value, self.start, self.zone_of)
-            for name, value in others:
+            for name, value in further:
                 if name in LINES:
                     read_rule(value, self.start, self.zone_of)
-        elif dates or others:
+        elif dates or further:
             # A series without a rule: one occurrence, and the dates that are listed.
             rule = Recurrence(Frequency.DAILY, count=1)
         else:
             return None
-        if not dates and not others:
+        if not dates and not further:
             return rule
         same_form = tuple(like(each, self.start) for each in dates)
-        return replace(rule, dates=same_form, others=tuple(sorted((*rule.others, *others))))
+        return replace(rule, dates=same_form, others=tuple(sorted((*rule.others, *further))))
 
     def single(self, component: Component, uid: str = "", recurrence: Recurrence | None = None) -> Event:
         """One VEVENT as an event of its own, as if there were no other in the object."""
@@ -150,26 +228,32 @@ class EventObject:
             uid=uid,
             recurrence=recurrence,
             categories=categories_of(component),
-            privacy=_privacy(component),
-            organizer=_organizer(component),
+            privacy=privacy_of(component),
+            importance=importance_of(component),
+            url=address_in(component, "URL"),
+            meeting_link=address_in(component, MEETING_LINK),
+            organizer=organizer_of(component),
             attendees=tuple([attendee for _, attendee in attendees_of(component)]),
         )
 
     def values(self, component: Component) -> dict[str, Any]:
         """The values that each occurrence of a series may have for itself, by field, as one VEVENT has them."""
-        start = self.start if component is self.master else self._start_of(component)
+        start, end = self._span if component is self.master else self._span_of(component)
+        description, html = description_of(component)
         return {
             "title": text_of(component, "SUMMARY"),
             "start": start,
-            "end": self._end_of(component, start),
+            "end": end,
             "location": text_of(component, "LOCATION"),
-            "description": text_of(component, "DESCRIPTION"),
+            "description": description,
+            "html": html,
             "reminder": reminder_of(component, start)[1],
-            "busy": _busy(component),
+            "busy": busy_of(component),
+            "cancelled": word_of(component, "STATUS") == "CANCELLED",
         }
 
     def _end_of(self, component: Component, start: Moment) -> Moment:
-        """Where an event ends; what says nothing about it follows RFC 5545 section 3.6.1."""
+        """Where it says that it ends; what says nothing about it follows RFC 5545 section 3.6.1."""
         if (line := component.first("DTEND")) is not None:
             end = moment_of(line, self.zone_of)
         elif (line := component.first("DURATION")) is not None:
@@ -178,23 +262,22 @@ class EventObject:
             end = start if isinstance(start, ZonedTime) else start + timedelta(days=1)
         if isinstance(start, ZonedTime) != isinstance(end, ZonedTime):
             raise Unreadable("An event begins on a day and ends at a time, or the other way round.")
-        days, exact = length(start, end)
-        if days + exact < timedelta():
-            raise Unreadable("An event ends before it begins.")
-        if not isinstance(start, ZonedTime) and not days:
-            # A frequent slip: the last day where the day after it should stand.
-            return start + timedelta(days=1)
         return end
 
     # Exceptions of a series --------------------------------------------------------------------------------------
 
     def _exceptions(self, event: Event) -> tuple[Occurrence, ...]:
-        found = {
-            moment_key(moment): Occurrence(moment, deleted=True)
-            for _, each in moments_of(self.master.all("EXDATE"), self.zone_of)
-            if (moment := like(each, event.start))
-        }
+        found = self._in_other_words(event)
+        left_out = {key for key, each in found.items() if each.deleted}
+        for _, each in moments_of(self.master.all("EXDATE"), self.zone_of):
+            name = self.name_of(like(each, self.start))
+            found[moment_key(name)] = Occurrence(name, deleted=True)
+        found |= self._changed_from_here_on(event, found)
+        excluded = {key for key, each in found.items() if each.deleted and key not in left_out}
         for key, component in self.overrides.items():
+            if key in excluded:
+                # Nextcloud's calendar shows no date that is named in an EXDATE, whatever else is said of it.
+                continue
             original = self.originals[key]
             found[key] = Occurrence(original, values=own_values(self.values(component), event, original))
         if len(found) > MAX_DATES:
@@ -203,11 +286,100 @@ class EventObject:
 
     def original_of(self, component: Component) -> Moment:
         """The start that a changed occurrence had, in the form of the series' own start."""
+        return self.name_of(like(self.recurrence_id(component), self.start))
+
+    def recurrence_id(self, component: Component) -> Moment:
+        """The start that a changed occurrence had, as it is written."""
         line = component.first("RECURRENCE-ID")
         assert line is not None, "only asked for overrides"
-        if line.parameter("RANGE"):
-            raise Unreadable("One entry changes an occurrence and all that follow it, which cannot be synchronised.")
-        return like(moment_of(line, self.zone_of), self.start)
+        return moment_of(line, self.zone_of)
+
+    @once
+    def _scattered(self) -> Mapping[str, Moment]:
+        """Of occurrences without a series: when each begins, by the key of the moment that it is known by."""
+        if not self.scattered:
+            return {}
+        parts = [each for each in self.calendar.components if each.name == COMPONENT]
+        return {moment_key(self.recurrence_id(each)): self._span_of(each)[0] for each in parts}
+
+    @once
+    def _scattered_ids(self) -> Mapping[str, Moment]:
+        parts = [each for each in self.calendar.components if each.name == COMPONENT] if self.scattered else []
+        return {moment_key(self._span_of(each)[0]): self.recurrence_id(each) for each in parts}
+
+    def _dates(self, lines: Iterable[Line]) -> tuple[Moment, ...]:
+        """The extra dates; an RDATE may be empty."""
+        return tuple(moment for _, moment in moments_of(lines, self.zone_of))
+
+    def _in_other_words(self, event: Event) -> dict[str, Occurrence]:
+        """The exceptions by which a pattern says what the object says without any."""
+        said, found = self.spelled, dict[str, Occurrence]()
+        if said is not None:
+            for day in said.left_out:
+                name = like(day, event.start)
+                found[moment_key(name)] = Occurrence(name, deleted=True)
+            for day, moment in (said.moved or {}).items():
+                name = like(day, event.start)
+                values = {"start": moment, "end": after(moment, *length(event.start, event.end))}
+                found[moment_key(name)] = Occurrence(name, values=own_values(values, event, name))
+            for moment, end in self._ends.items():
+                name, start = self.name_of(moment), moment
+                values = own_values({"start": start, "end": end}, event, name)
+                if values and not (moment_key(name) in found and found[moment_key(name)].deleted):
+                    found[moment_key(name)] = Occurrence(name, values=values)
+        return found
+
+    @once
+    def _ends(self) -> Mapping[Moment, Moment]:
+        """The ends of extra dates that have their own (RDATE with VALUE=PERIOD)."""
+        found: dict[Moment, Moment] = {}
+        for line in self.master.all("RDATE"):
+            for text, each in moments_of([line], self.zone_of):
+                end = text.partition("/")[2].strip()
+                if end:
+                    if isinstance(self.start, ZonedTime) and not isinstance(each, ZonedTime):
+                        raise Unreadable("An extra date of the series does not say at which time it begins.")
+                    start = like(each, self.start)
+                    is_length = end.lstrip("+-").upper().startswith("P")
+                    found[start] = (
+                        after(start, *read_duration(end))
+                        if is_length
+                        else like(read_moment(end, line.parameter("TZID"), self.zone_of), start)
+                    )
+        return found
+
+    def _changed_from_here_on(self, event: Event, others: Mapping[str, Occurrence]) -> dict[str, Occurrence]:
+        """Occurrences that follow one which was changed together with all that follow it (RANGE=THISANDFUTURE)."""
+        found: dict[str, Occurrence] = {}
+        ranged = [
+            (self.originals[key], each)
+            for key, each in self.overrides.items()
+            if (line := each.first("RECURRENCE-ID")) is not None and line.parameter("RANGE").upper() == "THISANDFUTURE"
+        ]
+        for original, component in sorted(ranged, key=lambda each: moment_key(each[0])):
+            values = self.values(component)
+            if isinstance(values["start"], ZonedTime) is not isinstance(original, ZonedTime):
+                raise Unreadable("One entry makes times of days for all dates that follow it.")
+            moved, lasts = length(original, values["start"]), length(values["start"], values["end"])
+            for name in self._names_behind(event, original):
+                if moment_key(name) in others and others[moment_key(name)].deleted:
+                    continue
+                start = after(name, *moved)
+                own = own_values({**values, "start": start, "end": after(start, *lasts)}, event, name)
+                found[moment_key(name)] = Occurrence(name, values=own)
+        return found
+
+    def _names_behind(self, event: Event, original: Moment) -> list[Moment]:
+        """The occurrences behind one, which must come to an end. Raises Unreadable."""
+        rule = event.recurrence
+        assert rule is not None
+        if rule.count is None and rule.until is None:
+            raise Unreadable("One entry changes an occurrence and all that follow it, without any end.")
+        walls = list(
+            islice(expanded(rule, event.start), MAX_DATES if rule.count is None else min(rule.count, MAX_DATES))
+        )
+        names = [like(wall.date(), event.start) for wall in walls]
+        return [each for each in names if moment_key(each) > moment_key(original)]
 
 
 _NORMAL = {each.name: each.normal for each in EVENT_FIELDS}
@@ -237,7 +409,7 @@ def in_series(event: Event, occurrence: Occurrence) -> Event:
     Raises Unreadable when the series has an impossible length.
     """
     start = occurrence.values.get("start") or like(occurrence.original, event.start)
-    end = occurrence.values["end"] if "end" in occurrence.values else _end_in_series(event, start)
+    end = occurrence.values.get("end") or _end_in_series(event, like(occurrence.original, event.start))
     values = {name: value for name, value in occurrence.values.items() if name in _INHERITED}
     return replace(event, start=start, end=end, recurrence=None, exceptions=(), **values)
 
@@ -267,14 +439,16 @@ def parse(data: bytes) -> EventObject:
     masters = [each for each in events if each.first("RECURRENCE-ID") is None]
     if len(masters) > 1:
         raise Unreadable("The object holds more than one event.")
-    if not masters:
-        if len(events) > 1:
-            raise Unreadable("The object holds single occurrences of a series without the series itself.")
+    if not masters and len(events) == 1:
         # Somebody was invited to one occurrence only: for them it is a single event.
-        return EventObject(text, uids.pop(), events[0])
-    found = EventObject(text, uids.pop(), masters[0])
+        return EventObject(text, uids.pop(), events[0], lone=True)
+    found = EventObject(text, uids.pop(), masters[0] if masters else events[0])
+    if not masters:
+        # To several of them: they are a series of just these dates.
+        found.master = min(events, key=lambda each: moment_key(found.start_of(each)))
+        found.scattered = True
     for each in events:
-        if each is not masters[0]:
+        if each is not found.master or found.scattered:
             original = found.original_of(each)
             key = moment_key(original)
             found.overrides[key], found.originals[key] = each, original
@@ -284,115 +458,3 @@ def parse(data: bytes) -> EventObject:
 def whole(text: content_lines.Text) -> bytes:
     """The content that only people change."""
     return content_lines.whole(text.root, VOLATILE, "VTIMEZONE")
-
-
-# Parts of a VEVENT -----------------------------------------------------------------------------------------------
-
-
-def text_of(component: Component, name: str) -> str:
-    """The text of a property, "" without one."""
-    line = component.first(name)
-    return "" if line is None else unescape(line.value)
-
-
-def categories_of(component: Component) -> tuple[str, ...]:
-    """The categories of all CATEGORIES lines, each once."""
-    found: dict[str, None] = {}
-    for line in component.all("CATEGORIES"):
-        for each in split(line.value, ","):
-            if name := unescape(each).strip():
-                found[name] = None
-    return tuple(found)
-
-
-def _busy(component: Component) -> Busy:
-    """TRANSP, which people switch in any client, and what Outlook has beyond it (MS-OXCICAL 2.1.3.1.1.20.31)."""
-    outlook = _BUSY_OF_OUTLOOK.get(_word(component, "X-MICROSOFT-CDO-BUSYSTATUS"))
-    if _word(component, "TRANSP") == "TRANSPARENT":
-        return outlook if outlook is Busy.ELSEWHERE else Busy.FREE
-    if outlook not in (None, Busy.FREE):
-        return outlook
-    return Busy.TENTATIVE if outlook is None and _word(component, "STATUS") == "TENTATIVE" else Busy.BUSY
-
-
-def _privacy(component: Component) -> Privacy:
-    """CLASS; a class that nobody knows is private (RFC 5545 section 3.8.1.3)."""
-    word = _word(component, "CLASS")
-    return _PRIVACY.get(word, Privacy.PRIVATE) if word else Privacy.NORMAL
-
-
-def _word(component: Component, name: str) -> str:
-    line = component.first(name)
-    return "" if line is None else line.value.strip().upper()
-
-
-def address_of(line: Line) -> str:
-    """The mail address of an ORGANIZER or ATTENDEE, "" when it has another sort of address."""
-    value = line.value.strip()
-    if value[:7].lower() == "mailto:":
-        return value[7:]
-    return line.parameter("EMAIL") or ("" if ":" in value or "/" in value else value)
-
-
-def _organizer(component: Component) -> Person | None:
-    line = component.first("ORGANIZER")
-    address = address_of(line) if line is not None else ""
-    return Person(address, line.parameter("CN")) if line is not None and address else None
-
-
-def attendees_of(component: Component) -> list[tuple[Line, Attendee]]:
-    """The attendees with a mail address, each once, with the lines that name them."""
-    found: dict[str, tuple[Line, Attendee]] = {}
-    for line in component.all("ATTENDEE"):
-        if address := address_of(line):
-            found.setdefault(address_key(address), (line, _attendee(line, address)))
-    return list(found.values())
-
-
-def _attendee(line: Line, address: str) -> Attendee:
-    parameters = dict(line.parameters)
-    role = parameters.get("ROLE", "").upper()
-    if parameters.get("CUTYPE", "").upper() in _RESOURCES:
-        kind = "resource"
-    else:
-        kind = "optional" if role in ("OPT-PARTICIPANT", "NON-PARTICIPANT") else "required"
-    answer = _ANSWERS.get(parameters.get("PARTSTAT", "").upper(), "none")
-    return Attendee(address, parameters.get("CN", ""), kind, answer)
-
-
-def reminder_of(component: Component, start: Moment) -> tuple[Component | None, int | None]:
-    """The first alarm that shows itself before the start, and by how many minutes; others are not ours to touch."""
-    for alarm in component.components:
-        if alarm.name == "VALARM" and _word(alarm, "ACTION") in ("DISPLAY", "AUDIO"):
-            minutes = _minutes_before(alarm, start)
-            if minutes is not None:
-                return alarm, minutes
-    return None, None
-
-
-def _minutes_before(alarm: Component, start: Moment) -> int | None:
-    line = alarm.first("TRIGGER")
-    if line is None or line.parameter("RELATED").upper() == "END":
-        return None
-    try:
-        if line.parameter("VALUE").upper() == "DATE-TIME":
-            at = read_moment(line.value, "", lambda _tzid, _year: "UTC")
-            if not isinstance(at, ZonedTime) or not isinstance(start, ZonedTime):
-                return None
-            before = start.instant - at.instant
-        else:
-            return _minutes_of(line.value)
-    except (Unreadable, OverflowError):
-        # An alarm that can't be understood is no reminder, and no reason to leave the event behind.
-        return None
-    return _as_reminder(before)
-
-
-@remembered
-def _minutes_of(duration: str) -> int | None:
-    return _as_reminder(-sum(read_duration(duration), timedelta()))
-
-
-def _as_reminder(before: timedelta) -> int | None:
-    minutes = int(before.total_seconds() // 60)
-    return minutes if timedelta() <= before and minutes <= MAX_REMINDER else None

@@ -17,6 +17,7 @@ FOLD_AT = 75
 # What no text may hold (RFC 5545 section 3.1: CONTROL is all but HTAB), and what XML, which carries it, refuses.
 _UNSENDABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_ESCAPED_TEXT = re.compile(r"\\([\\;,Nn])")
 
 
 # Values ----------------------------------------------------------------------------------------------------------
@@ -36,6 +37,16 @@ def unescape(value: str) -> str:
         if "\\" not in plain:
             return plain
     return _ESCAPED.sub(lambda match: "\n" if match.group(1) in "nN" else match.group(1), value)
+
+
+def unescape_text(value: str) -> str:
+    """The text that a value of iCalendar stands for.
+
+    A backslash before any other character is just that (RFC 5545 section 3.3.11), as Nextcloud's calendar shows it.
+    """
+    if "\\" not in value:
+        return value
+    return _ESCAPED_TEXT.sub(lambda match: "\n" if match.group(1) in "nN" else match.group(1), value)
 
 
 def held(text: str) -> str:

@@ -1,7 +1,8 @@
 """Time zones in calendar files: which IANA zone a TZID means, and the VTIMEZONE text for a zone.
 
 A TZID may be an IANA name, a Windows name, either of them in disguise, or anything at all with a VTIMEZONE beside it
-(RFC 5545 section 3.6.5). A name that nothing explains is refused, never guessed (docs/architecture.md, "Time").
+(RFC 5545 section 3.6.5). Of a name that nothing explains only the clock is known: Nextcloud shows such a time as it
+stands, as one without a zone (docs/architecture.md, "Time").
 """
 
 from __future__ import annotations
@@ -17,18 +18,22 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from syncapp.items.values import WEEKDAYS
 from syncapp.items.windows_zones import WINDOWS_ZONES
+from syncapp.items.zone_rules import LAST, SERIES_YEARS, Change, ZoneRules, is_rules, zone_info
 from syncapp.items.zones import windows_to_iana
 from syncapp.nextcloud.content_lines import Component, remembered
 from syncapp.side import Unreadable
 
 _UTC_NAMES = frozenset({"utc", "etc/utc", "etc/uct", "uct", "zulu", "etc/zulu", "universal", "etc/universal", "z"})
 _OFFSET = re.compile(r"([+-])(\d\d)(\d\d)(\d\d)?")
+_UNPUNCTUATED = str.maketrans({"<": "", ">": " ", ",": " ", "/": "T", ":": ""})
+_OFFSET_NAME = re.compile(r"(?:UTC|GMT)([+-])(\d{1,2})(?::?(\d\d))?", re.IGNORECASE)
 _BYDAY = re.compile(r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)")
 _STAMP = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z?")
 # Rules that hold today hold in these years too; 28 years show every weekday at every date.
 _RULE_YEARS = range(2101, 2129)
 _LAST_EXPLICIT_YEAR = 2037
 _FIRST_YEAR = 1970
+_FOR_EVER = 9999
 _WEEK = 7 * 24 * 60 * 60
 
 
@@ -53,22 +58,117 @@ def zone_by_name(tzid: str) -> str | None:
     return next((names[name] for n in (3, 2) if (name := "/".join(segments[-n:])) in names), None)
 
 
-def zone_of(tzid: str, definitions: Mapping[str, Component], year: int) -> str:
-    """The IANA zone of a TZID in an object that defines its zones by ``definitions``.
+@remembered
+def iana_zone(tzid: str) -> str | None:
+    """The zone of a TZID that is a name of IANA's: that means what it says, whatever stands beside it."""
+    return _iana_names().get(tzid.strip().strip('"').casefold())
 
-    A name that says nothing is explained by the rules that its VTIMEZONE has in ``year``. Raises Unreadable.
+
+def zone_of(tzid: str, definitions: Mapping[str, Component], at: datetime, years: int = 0) -> str:
+    """The zone of a TZID in an object that defines its zones by ``definitions``; "" where nothing explains it.
+
+    A name that says nothing is explained by the rules that its VTIMEZONE has in the year of the wall time ``at``, and
+    so many ``years`` later. Where no zone with a name has these rules, it goes by its rules; and where they are not the
+    same every year, it is a zone with the offset of that time all year: right for that time, and for nothing else
+    (``is_own``). Raises Unreadable.
     """
-    if found := zone_by_name(tzid):
-        return found
-    definition = definitions.get(tzid)
-    if definition is None:
-        raise Unreadable("A time is given in a time zone that is neither known nor defined in the object.")
+    if iana := iana_zone(tzid):
+        return iana
+    named, definition = zone_by_name(tzid), definitions.get(tzid)
+    observances = () if definition is None else tuple(_observances(definition))
+    if definition is None or not observances:
+        return named or _zone_of_offset_name(tzid) or ""
+    if named is not None and _says_so(observances, named, at):
+        return named
     location = definition.first("X-LIC-LOCATION")
     if location is not None and (found := zone_by_name(location.value)):
         return found
-    if found := _zone_by_rules(b"".join(definition.raw()), tuple(_observances(definition)), tzid.casefold(), year):
+    raw = b"".join(definition.raw())
+    named_by_rules = {_zone_by_rules(raw, observances, tzid.casefold(), at.year + later) for later in {0, years}}
+    if len(named_by_rules) == 1 and (found := named_by_rules.pop()) is not None:
         return found
-    raise Unreadable("A time is given in a private time zone whose rules are those of no known zone.")
+    if years and (rules := _same_every_year(observances, at.year)) is not None:
+        return rules.name
+    offset = _offset_on_clock(at, observances)
+    disguised = next(filter(None, (zone_by_name(tzid.replace(each, "/", 1)) for each in "_-")), None)
+    if disguised is not None and _says_so(observances, disguised, at):
+        return disguised
+    return _zone_with_offset(offset)
+
+
+def _same_every_year(observances: tuple[_Observance, ...], year: int) -> ZoneRules | None:
+    """The rules that hold in a year and from then on, if they are two changes by the weeks of a month."""
+    lasting = [each for each in observances if each.month and each.start.year <= year and each.until == _FOR_EVER]
+    if len(lasting) != 2 or lasting[0].after == lasting[1].after:
+        return None
+    standard, daylight = sorted(lasting, key=lambda each: each.after)
+    to_standard, to_daylight = _change(standard), _change(daylight)
+    if to_standard is None or to_daylight is None:
+        return None
+    return ZoneRules(standard.after, daylight.after, to_daylight, to_standard)
+
+
+def _change(observance: _Observance) -> Change | None:
+    if observance.days:
+        first = min(observance.days)
+        week = (first - 1) // 7 + 1 if first % 7 == 1 and len(observance.days) == 7 else 0
+    else:
+        week = LAST if observance.ordinal == -1 else max(observance.ordinal, 0)
+    start = observance.start
+    at = timedelta(hours=start.hour, minutes=start.minute, seconds=start.second)
+    return Change(observance.month, week, WEEKDAYS.index(observance.weekday), at) if week else None
+
+
+def is_own(tzid: str, definitions: Mapping[str, Component], at: datetime) -> bool:
+    """Whether a TZID is a zone whose clocks change in a way that no name and no rules tell."""
+    definition = definitions.get(tzid)
+    observances = () if definition is None or iana_zone(tzid) else tuple(_observances(definition))
+    if len({each.after for each in observances}) < 2:
+        return False
+    zone = zone_of(tzid, definitions, at, SERIES_YEARS)
+    return zone == _zone_with_offset(_offset_on_clock(at, observances))
+
+
+def _zone_of_offset_name(tzid: str) -> str | None:
+    """The zone of a name that is an offset, as UTC+11 or GMT-05:30."""
+    found = _OFFSET_NAME.fullmatch(tzid.strip().strip('"'))
+    if found is None:
+        return None
+    sign, hours, minutes = found.groups()
+    offset = timedelta(hours=int(hours), minutes=int(minutes or 0))
+    return _zone_with_offset(-offset if sign == "-" else offset)
+
+
+def _says_so(observances: tuple[_Observance, ...], zone: str, at: datetime) -> bool:
+    """Whether rules have the offset of ``zone`` when the clock shows ``at``: a name may lie."""
+    return at.replace(tzinfo=ZoneInfo(zone)).utcoffset() == _offset_on_clock(at, observances)
+
+
+@lru_cache(maxsize=4096)
+def _offset_on_clock(at: datetime, observances: tuple[_Observance, ...]) -> timedelta:
+    """The offset that rules have when the clock shows ``at``."""
+    begun = sorted(
+        (onset + each.before, each.after)
+        for each in observances
+        for year in {at.year - 1, at.year, each.start.year}
+        if year >= each.start.year
+        for onset in each.onsets(year)
+    )
+    passed = [offset for wall, offset in begun if wall <= at]
+    return passed[-1] if passed else min(observances, key=lambda each: each.start).before
+
+
+@cache
+def _zone_with_offset(offset: timedelta) -> str:
+    """A zone that has an offset all year. Raises Unreadable when there is none."""
+    hours, rest = divmod(offset, timedelta(hours=1))
+    if not rest and -12 <= hours <= 14:
+        return f"Etc/GMT{-hours:+d}" if hours else "UTC"
+    for names in WINDOWS_ZONES.values():
+        zone = ZoneInfo(names.split()[0])
+        if all(datetime(2024, month, 1, tzinfo=zone).utcoffset() == offset for month in range(1, 13)):
+            return names.split()[0]
+    raise Unreadable("A time is given in a private time zone with an offset that no known zone has.")
 
 
 # Zones by their rules --------------------------------------------------------------------------------------------
@@ -85,7 +185,7 @@ class _Observance:
     weekday: str = ""
     ordinal: int = 0
     days: tuple[int, ...] = ()
-    until: int = 9999
+    until: int = _FOR_EVER
     dates: tuple[datetime, ...] = ()
 
     def onsets(self, year: int) -> Iterable[datetime]:
@@ -130,7 +230,7 @@ def _observances(definition: Component) -> Iterable[_Observance]:
                     byday.group(2),
                     ordinal,
                     tuple(int(each[:2]) for each in month_days),
-                    int(until) if until.isdecimal() else 9999,
+                    int(until) if until.isdecimal() else _FOR_EVER,
                 )
                 continue
         yield _Observance(start, before, after, dates=tuple(each for each in dates if each))
@@ -209,13 +309,18 @@ class _Transition:
     daylight: bool
 
 
+def tzid_of(zone: str) -> str:
+    """What a new VTIMEZONE calls a zone: as IANA does; one without a name by its rules, without their punctuation."""
+    return zone.translate(_UNPUNCTUATED) if is_rules(zone) else zone
+
+
 @cache
 def vtimezone(zone: str, since: int) -> bytes:
     """The VTIMEZONE of an IANA zone, right from the year ``since`` on, with CRLF line ends.
 
     Today's rules are written as RRULEs, and those before them as RDATEs where ``since`` asks for them.
     """
-    info = ZoneInfo(zone)
+    info = zone_info(zone)
     rules = _rules(info)
     parts: list[str] = []
     start = rules_start(zone)
@@ -233,7 +338,7 @@ def vtimezone(zone: str, since: int) -> bytes:
         for _, same in groupby(earlier, key=lambda each: (each.daylight, each.name, each.before, each.after)):
             walls = list(same)
             parts.append(_part(walls[0], "".join(f"RDATE:{each.wall:%Y%m%dT%H%M%S}\r\n" for each in walls[1:])))
-    return f"BEGIN:VTIMEZONE\r\nTZID:{zone}\r\n{''.join(parts)}END:VTIMEZONE\r\n".encode()
+    return f"BEGIN:VTIMEZONE\r\nTZID:{tzid_of(zone)}\r\n{''.join(parts)}END:VTIMEZONE\r\n".encode()
 
 
 def warm_up(zone: str) -> None:
@@ -318,7 +423,7 @@ def _rule(walls: list[datetime]) -> str:
 @cache
 def rules_start(zone: str) -> int:
     """The year from which on today's rules of a zone hold."""
-    info = ZoneInfo(zone)
+    info = zone_info(zone)
     shapes = {_shape(_in_year(info, year)) for year in _RULE_YEARS}
     for year in range(_LAST_EXPLICIT_YEAR, _FIRST_YEAR - 1, -1):
         if _shape(_in_year(info, year)) not in shapes:

@@ -15,6 +15,7 @@ from syncapp.items.values import (
     Busy,
     Email,
     Frequency,
+    Importance,
     Moment,
     Person,
     Phone,
@@ -26,11 +27,14 @@ from syncapp.items.values import (
     ZonedTime,
     moment_key,
 )
+from tests.contract.samples import PICTURE
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(
     ["", " ", "Budget", "budget ", "Bu\u0308cher", "Bücher", "Zeile\r\nZeile", "a\x1fb", "\u00a0", "Straße"]
 )
 addresses = st.sampled_from(["anna@lab.example", "Anna@Lab.Example", "mailto:bob@lab.example", "", " c@lab.example"])
+htmls = st.sampled_from(["", "", "<p>a <b>b</b></p>", "<ul><li>x</ul>", "<p>plain</p>", "a<script>b</script>"])
+links = st.sampled_from(["", "https://a.example/x?y=1", " https://b.example "])
 zones = st.sampled_from(["Europe/Berlin", "Europe/Vienna", "America/New_York", "Asia/Kolkata", "UTC", ""])
 walls = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1))
 zoned = st.builds(ZonedTime, walls, zones)
@@ -66,6 +70,8 @@ _occurrence_values = st.fixed_dictionaries(
         "title": texts,
         "location": texts,
         "description": texts,
+        "html": htmls,
+        "cancelled": st.booleans(),
         "start": moments,
         "end": moments,
         "reminder": st.none() | st.integers(0, 60),
@@ -94,6 +100,11 @@ def events(draw: st.DrawFn) -> Event:
         categories=draw(few(texts)),  # type: ignore[arg-type]
         busy=draw(st.sampled_from(Busy)),
         privacy=draw(st.sampled_from(Privacy)),
+        html=draw(htmls),
+        importance=draw(st.sampled_from(Importance)),
+        url=draw(links),
+        meeting_link=draw(links),
+        cancelled=draw(st.booleans()),
         organizer=draw(st.none() | st.builds(Person, addresses, texts)),
         attendees=draw(few(st.builds(Attendee, addresses, texts))),  # type: ignore[arg-type]
         exceptions=() if recurrence is None else draw(_exceptions(_first_days(start))),
@@ -128,11 +139,21 @@ contacts = st.builds(
     phones=few(
         st.builds(Phone, st.sampled_from(["+49 30 1", "+49 (30) 1", "", "55"]), st.sampled_from(["work", "home"]))
     ),
-    addresses=few(st.builds(PostalAddress, st.sampled_from(["work", "home"]), texts, texts)),
+    addresses=few(
+        st.builds(PostalAddress, st.sampled_from(["work", "home"]), texts, texts, post_box=texts, office=texts)
+    ),
     birthday=st.none() | dates,
     notes=texts,
     categories=few(texts),
-    photo=st.none() | st.builds(Photo, st.binary(max_size=4)),
+    phonetic_surname=texts,
+    file_as=texts,
+    manager=texts,
+    children=few(texts),
+    ims=few(texts),
+    personal_page=texts,
+    anniversary=st.none() | dates,
+    privacy=st.sampled_from(Privacy),
+    photo=st.none() | st.builds(Photo, st.binary(max_size=4) | st.just(PICTURE)),
 )
 
 items: st.SearchStrategy[Item] = events() | contacts

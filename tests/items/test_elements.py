@@ -175,11 +175,13 @@ def test_an_exception_can_be_taken_back() -> None:
 # Groups and content keys ---------------------------------------------------------------------------------------------
 
 
-def test_start_end_and_recurrence_are_decided_together() -> None:
+def test_times_are_decided_together_and_so_are_texts() -> None:
     assert {each.name: each.group for each in EVENT_FIELDS if each.group} == {
         "start": "time",
         "end": "time",
         "recurrence": "time",
+        "description": "text",
+        "html": "text",
     }
 
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from html import escape
 from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
 
 from syncapp.items import Contact, Event
+from syncapp.items.contact import im_key
 from syncapp.items.event import Occurrence
 from syncapp.items.fields import address_key, digits, line
+from syncapp.items.html import text_of_html
 from syncapp.items.values import (
     WEEKDAYS,
     Attendee,
     Busy,
     Email,
     Frequency,
+    Importance,
     Moment,
     Person,
     Phone,
@@ -94,17 +98,24 @@ def occurrences(draw: st.DrawFn, start: Moment) -> tuple[Occurrence, ...]:
         for name, strategy in _OWN_VALUES.items():
             if draw(st.booleans()):
                 values[name] = draw(strategy)
+        if html := draw(htmls):
+            values["description"] = text_of_html(html)
+        if "description" in values:
+            values["html"] = html
         if draw(st.booleans()):
             values["start"], values["end"] = draw(spans())
         found.append(Occurrence(original, values=values))
     return tuple({moment_key(each.original): each for each in found}.values())
 
 
+htmls = st.just("") | texts.map(lambda text: f"<p>{escape(text)} <b>!</b></p>")
+links = st.just("") | words.map(lambda word: f"https://{word}.example/a;b,c?d=e")
 reminders = st.none() | st.integers(0, 40320)
 _OWN_VALUES: dict[str, st.SearchStrategy[Any]] = {
     "title": names,
     "location": texts,
     "description": texts,
+    "cancelled": st.booleans(),
     "reminder": reminders,
     "busy": st.sampled_from(Busy),
 }
@@ -120,6 +131,7 @@ attendees = st.builds(
 @st.composite
 def events(draw: st.DrawFn) -> Event:
     """An event, a series in half of the cases."""
+    html = draw(htmls)
     start, end = draw(spans())
     recurrence = draw(recurrences(start)) if draw(st.booleans()) else None
     return Event(
@@ -128,11 +140,16 @@ def events(draw: st.DrawFn) -> Event:
         title=draw(texts),
         recurrence=recurrence,
         location=draw(texts),
-        description=draw(texts),
+        description=text_of_html(html) if html else draw(texts),
+        html=html,
         reminder=draw(reminders),
         categories=tuple(draw(st.lists(names.map(line), max_size=3, unique_by=str.casefold))),
         busy=draw(st.sampled_from(Busy)),
         privacy=draw(st.sampled_from(Privacy)),
+        importance=draw(st.sampled_from(Importance)),
+        url=draw(links),
+        meeting_link=draw(links),
+        cancelled=draw(st.booleans()),
         organizer=draw(st.none() | st.builds(Person, addresses, texts.map(line))),
         attendees=tuple(draw(st.lists(attendees, max_size=3, unique_by=lambda each: address_key(each.address)))),
         exceptions=draw(occurrences(start)) if recurrence else (),
@@ -162,7 +179,16 @@ parts = texts.map(line)
 def contacts(draw: st.DrawFn) -> Contact:
     """A person, or an organisation."""
     streets = [
-        PostalAddress(label, draw(names), *(draw(parts) for _ in range(4)))
+        PostalAddress(
+            label,
+            street=draw(names),
+            city=draw(parts),
+            region=draw(parts),
+            postal_code=draw(parts),
+            country=draw(parts),
+            post_box=draw(parts),
+            office=draw(parts) if label == "work" else "",
+        )
         for label in draw(st.lists(st.sampled_from(("work", "home", "other")), unique=True))
     ]
     email = st.builds(Email, addresses, st.sampled_from(("", "work", "home", "other")))
@@ -176,12 +202,25 @@ def contacts(draw: st.DrawFn) -> Contact:
         nickname=draw(parts),
         company=draw(parts),
         department=draw(parts),
+        phonetic_given_name=draw(parts),
+        phonetic_surname=draw(parts),
+        phonetic_company=draw(parts),
+        file_as=draw(parts),
         job_title=draw(parts),
+        profession=draw(parts),
+        manager=draw(parts),
+        assistant=draw(parts),
+        spouse=draw(parts),
+        children=tuple(draw(st.lists(names.map(line), max_size=3, unique_by=str.casefold))),
+        ims=tuple(draw(st.lists(words | words.map("xmpp:{}".format), max_size=4, unique_by=im_key))),
         emails=tuple(draw(st.lists(email, max_size=4, unique_by=lambda each: address_key(each.address)))),
         phones=draw(phones()),
         addresses=tuple(streets),
         web_page=draw(st.just("") | words.map(lambda word: f"https://{word}.example/a;b,c?d=e&f=%20#g")),
-        birthday=draw(st.none() | st.dates(date(1605, 1, 1), date(2060, 1, 1))),
+        personal_page=draw(st.just("") | words.map(lambda word: f"https://{word}.example/home")),
+        birthday=draw(st.none() | st.dates(date(1602, 1, 1), date(2060, 1, 1))),
+        anniversary=draw(st.none() | st.dates(date(1602, 1, 1), date(2060, 1, 1))),
+        privacy=draw(st.sampled_from(Privacy)),
         notes=draw(texts),
         categories=tuple(draw(st.lists(names.map(line), max_size=3, unique_by=str.casefold))),
         photo=draw(st.none() | st.just(Photo(PICTURE))),

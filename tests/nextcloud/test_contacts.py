@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from syncapp.items import Contact
 from syncapp.items.elements import Element
 from syncapp.items.fields import line
-from syncapp.items.values import Email, Phone, Photo, PostalAddress
+from syncapp.items.values import NO_YEAR, Email, Phone, Photo, PostalAddress, Privacy
 from syncapp.nextcloud import contact_writing, contacts
 from syncapp.side import Refused, Unreadable
 from tests.contract.samples import PICTURE
@@ -228,13 +228,15 @@ def test_the_second_number_of_the_office_is_called_so() -> None:
         ("BDAY:1980-02-29", date(1980, 2, 29)),
         ("BDAY;VALUE=date:19800229", date(1980, 2, 29)),
         ("BDAY:1980-02-29T00:00:00Z", date(1980, 2, 29)),
-        ("BDAY:--0229", None),
-        ("BDAY;X-APPLE-OMIT-YEAR=1604:1604-02-29", None),
+        ("BDAY:--0229", date(NO_YEAR, 2, 29)),
+        ("BDAY:--02-29", date(NO_YEAR, 2, 29)),
+        ("BDAY;X-APPLE-OMIT-YEAR=1604:1604-02-29", date(NO_YEAR, 2, 29)),
+        ("BDAY;X-APPLE-OMIT-YEAR=2020:2020-02-29", date(NO_YEAR, 2, 29)),
         ("BDAY:1980-02-30", None),
         ("BDAY;VALUE=text:im Winter", None),
     ],
 )
-def test_birthdays_need_a_year(line: str, birthday: date | None) -> None:
+def test_a_birthday_is_a_day_with_or_without_a_year(line: str, birthday: date | None) -> None:
     data = card("FN:x", line)
     assert read(data).birthday == birthday
     again = patched(data, replace(read(data), notes="neu"))
@@ -319,14 +321,122 @@ def test_a_patch_keeps_groups_labels_and_everything_unknown() -> None:
     assert again == expected
 
 
+@pytest.mark.parametrize(
+    ("lines", "field", "name"),
+    [
+        (["RELATED;TYPE=MANAGER:Karl"], "manager", "Karl"),
+        (["RELATED;VALUE=text;TYPE=SPOUSE:Kim"], "spouse", "Kim"),
+        (["X-MS-ASSISTANT:Jenny"], "assistant", "Jenny"),
+        (["X-EVOLUTION-MANAGER:Karl"], "manager", "Karl"),
+        (["item1.X-ABRELATEDNAMES:Kim", "item1.X-ABLabel:_$!<Spouse>!$_"], "spouse", "Kim"),
+        (["X-MS-CHILD:Ole", "X-MS-CHILD:Ida", "X-MS-CHILD:ole"], "children", ("Ole", "Ida")),
+        (["item1.X-ABRELATEDNAMES:Mum", "item1.X-ABLabel:_$!<Mother>!$_"], "manager", ""),
+        (["RELATED;TYPE=SPOUSE:urn:uuid:1"], "spouse", ""),
+        (["X-MANAGERSNAME;UID=1:1"], "manager", ""),
+    ],
+)
+def test_people_are_named_in_many_ways(lines: list[str], field: str, name: str | tuple[str, ...]) -> None:
+    data = card("FN:x", *lines)
+    assert getattr(read(data), field) == name
+    again = patched(data, replace(read(data), notes="new"))
+    assert all(each.encode() in again for each in lines)
+
+
+def test_another_name_takes_the_place_of_the_one_that_was_there() -> None:
+    data = card("FN:x", "item1.X-ABRELATEDNAMES;type=pref:Kim", "item1.X-ABLabel:_$!<Spouse>!$_")
+    again = patched(data, replace(read(data), spouse="Kai"))
+    assert b"item1.X-ABRELATEDNAMES;TYPE=pref:Kai\r\nitem1.X-ABLabel:_$!<Spouse>!$_" in again
+    gone = patched(data, replace(read(data), spouse=""))
+    assert b"item1" not in gone
+    assert b"RELATED;VALUE=text;TYPE=SPOUSE:Kim\r\n" in written(Contact(display_name="x", spouse="Kim"))
+    letters = patched(card("FN:x", "X-MS-CHILD:ole"), replace(read(card("FN:x", "X-MS-CHILD:ole")), children=("Ole",)))
+    assert b"X-MS-CHILD:Ole\r\n" in letters
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ANNIVERSARY:20000229",
+        "X-ANNIVERSARY:2000-02-29",
+        "X-MS-ANNIVERSARY:20000229",
+        "X-EVOLUTION-ANNIVERSARY:2000-02-29",
+        "item1.X-ABDATE:2000-02-29\r\nitem1.X-ABLabel:_$!<Anniversary>!$_",
+    ],
+)
+def test_a_wedding_day_is_found_however_it_is_called(line: str) -> None:
+    data = card("FN:x", line)
+    assert read(data).anniversary == date(2000, 2, 29)
+    assert read(patched(data, replace(read(data), anniversary=date(2001, 3, 4)))).anniversary == date(2001, 3, 4)
+    assert b"29" not in patched(data, replace(read(data), anniversary=None))
+
+
+def test_a_day_without_a_year_is_written_as_each_version_has_it() -> None:
+    born = Contact(display_name="x", birthday=date(NO_YEAR, 2, 29))
+    assert b"BDAY;X-APPLE-OMIT-YEAR=1604:1604-02-29\r\n" in written(born)
+    assert b"BDAY:--0229\r\n" in patched(card("FN:x", version="4.0"), born)
+
+
+def test_the_office_is_the_extended_address_at_work() -> None:
+    data = card("ADR;TYPE=WORK:Box 1;Room 5;Weg 1;Berlin;;;", "ADR;TYPE=HOME:Box 2;Rear;Weg 2;Bonn;;;")
+    work, home = read(data).addresses
+    assert (work.post_box, work.office, home.post_box, home.office) == ("Box 1", "Room 5", "Box 2", "")
+    again = patched(data, replace(read(data), addresses=(replace(work, office="Room 6"), replace(home, post_box=""))))
+    assert b"ADR;TYPE=WORK:Box 1;Room 6;Weg 1;Berlin;;;\r\nADR;TYPE=HOME:;Rear;Weg 2;Bonn;;;\r\n" in again
+
+
+def test_pages_at_home_and_others_are_two() -> None:
+    data = card(
+        "FN:x", "URL;TYPE=HOME:https://home.example", "URL;TYPE=WORK:https://work.example", "URL:https://o.example"
+    )
+    found = read(data)
+    assert (found.web_page, found.personal_page) == ("https://work.example", "https://home.example")
+    again = patched(data, replace(found, web_page="", personal_page="https://new.example"))
+    assert b"URL;TYPE=HOME:https://new.example\r\nURL:https://o.example\r\n" in again
+
+
+def test_sensitivity_is_the_class() -> None:
+    assert read(card("FN:x")).privacy is Privacy.NORMAL
+    assert read(card("FN:x", "CLASS:X-SECRET")).privacy is Privacy.PRIVATE
+    for privacy in Privacy:
+        assert read(written(Contact(display_name="x", privacy=privacy))).privacy is privacy
+
+
+# MS-OXVCARD, TEL: "Importing to Contact Objects".
+@pytest.mark.parametrize(
+    ("lines", "slots"),
+    [
+        (["TEL;TYPE=home:1", "TEL;TYPE=home:2"], {"home": "1", "home-2": "2"}),
+        (["TEL;TYPE=work:1", "TEL;TYPE=work:2"], {"work": "1", "work-2": "2"}),
+        (["TEL;TYPE=msg:1"], {"other": "1"}),
+        (["TEL;TYPE=voice:1"], {"other": "1"}),
+        (["TEL;TYPE=video:1"], {"other": "1"}),
+        (["TEL:1"], {"other": "1"}),
+        (["TEL;TYPE=cell:1"], {"mobile": "1"}),
+        (["TEL;TYPE=pager:1"], {"pager": "1"}),
+        (["TEL;TYPE=car:1"], {"car": "1"}),
+        (["TEL;TYPE=isdn:1"], {"isdn": "1"}),
+        (["TEL;TYPE=home;TYPE=fax:1"], {"home-fax": "1"}),
+        (["TEL;TYPE=work;TYPE=fax:1"], {"work-fax": "1"}),
+        (["X-MS-TEL;TYPE=ASSISTANT:1"], {"assistant": "1"}),
+        (["X-MS-TEL;TYPE=CALLBACK:1"], {"callback": "1"}),
+        (["X-MS-TEL;TYPE=COMPANY:1"], {"company": "1"}),
+        (["X-MS-TEL;TYPE=RADIO:1"], {"radio": "1"}),
+        (["X-MS-TEL;TYPE=TTYTDD:1"], {"tty": "1"}),
+    ],
+)
+def test_numbers_go_where_outlook_puts_them(lines: list[str], slots: dict[str, str]) -> None:
+    assert {each.label: each.number for each in read(card(*lines)).phones} == slots
+
+
 def test_a_card_always_has_a_name() -> None:
     for contact, name in (
         (Contact(given_name="Anna", surname="Berg"), "Anna Berg"),
         (Contact(company="Lab"), "Lab"),
         (Contact(emails=(Email("anna@lab.example"),)), "anna@lab.example"),
-        (Contact(), "?"),
+        (Contact(), ""),
     ):
         assert read(written(contact)).display_name == name
+    assert b"FN:?\r\n" in written(Contact())
 
 
 def test_the_whole_leaves_out_what_programs_touch() -> None:

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from syncapp.exchange.ews import operations
 from syncapp.exchange.ews.common import EwsSide, contact_uid_term
+from syncapp.exchange.ews.contact_projection import project_contact
 from syncapp.exchange.ews.contacts import (
     contact_changes,
     new_contact,
     photo_attachment,
     photo_attachments,
-    project_contact,
     read_contact,
 )
 from syncapp.exchange.ews.extended import OWN_UID, extended

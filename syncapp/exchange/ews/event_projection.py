@@ -8,7 +8,6 @@ from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
-from syncapp.exchange.ews import patterns
 from syncapp.exchange.ews.held import projected
 from syncapp.exchange.ews.recurrence import date_of, last_day, until_of
 from syncapp.exchange.ews.times import (
@@ -19,14 +18,16 @@ from syncapp.exchange.ews.times import (
     zoned,
 )
 from syncapp.exchange.ews.xml import legal
+from syncapp.items import patterns
 from syncapp.items.event import EVENT_FIELDS, Event, Occurrence
+from syncapp.items.html import formatting, says_the_same, text_of_html
 from syncapp.items.values import Moment, Recurrence, ZonedTime, moment_key
+from syncapp.items.zone_rules import is_rules
 from syncapp.items.zones import iana_to_windows
-from syncapp.side import Refused
 
 TITLE_LENGTH = 255
 LOCATION_LENGTH = 255
-PLAIN = ("title", "location", "description", "reminder", "busy")
+PLAIN = ("title", "location", "description", "html", "reminder", "busy", "cancelled")
 """The fields that a master and an occurrence have alike, times left out."""
 NORMAL: Mapping[str, Callable[[Any], str]] = {field.name: field.normal for field in EVENT_FIELDS}
 """The normal form of each field: what differs in it differs."""
@@ -41,13 +42,16 @@ def _project(event: Event, home: str) -> Event:
     if not in_reach(event) or not recurs_in_known_zone(event):
         # Refused when it is written, and not to be counted with here.
         return replace(event, organizer=None, attendees=())
-    start, end = _project_span(event.start, event.end, home)
+    start, end = _project_span(event.start, event.end, home, exact=event.recurrence is None)
     found = Event(
         start,
         end,
         uid=event.uid,
         categories=_project_categories(event.categories),
         privacy=event.privacy,
+        importance=event.importance,
+        url=_one_line(event.url),
+        meeting_link=_one_line(event.meeting_link),
         **_project_plain({name: getattr(event, name) for name in PLAIN}),
     )
     return found if event.recurrence is None else _project_series(found, event.recurrence, event.exceptions, home)
@@ -58,7 +62,7 @@ def _project_series(single: Event, rule: Recurrence, exceptions: tuple[Occurrenc
         single = replace(single, end=_in_zone(single.end, single.start.zone))
     try:
         series = replace(single, recurrence=_project_rule(rule, single.start))
-    except Refused:
+    except patterns.NoPattern:
         # It will be refused as a whole when it is written; nothing of it is better known than what it says itself.
         return replace(single, recurrence=rule, exceptions=exceptions)
     return replace(series, exceptions=_project_exceptions(exceptions, series, home)) if exceptions else series
@@ -69,10 +73,19 @@ def _project_plain(values: dict[str, Any]) -> dict[str, Any]:
         if name in values:
             values[name] = _one_line(values[name])[:length].rstrip()
     if "description" in values:
-        values["description"] = legal(values["description"])
+        values["description"] = text if (text := legal(values["description"])).strip() else ""
+    if values.get("html"):
+        values |= _project_html(legal(values["html"]), values.get("description"))
     if values.get("reminder") is not None:
         values["reminder"] = max(values["reminder"], 0)
     return values
+
+
+def _project_html(html: str, description: str | None) -> dict[str, str]:
+    """The body as it comes back: one that is in HTML gives its own words, and is not written where they differ."""
+    if not formatting(html) or (description is not None and not says_the_same(html, description)):
+        return {"html": ""}
+    return {"html": html, "description": text_of_html(html)}
 
 
 def _one_line(value: str) -> str:
@@ -84,11 +97,11 @@ def _project_categories(categories: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(reversed(found.values()))
 
 
-def _project_moment(moment: Moment, home: str) -> Moment:
+def _project_moment(moment: Moment, home: str, exact: bool) -> Moment:
     if not isinstance(moment, ZonedTime):
         return moment
     stated = moment if moment.zone else ZonedTime(moment.wall, home)
-    return _in_zone(whole_minutes(stated), holdable_zone(moment.zone, home))
+    return _in_zone(stated if exact else whole_minutes(stated), holdable_zone(moment.zone, home))
 
 
 def _in_zone(moment: ZonedTime, zone: str) -> ZonedTime:
@@ -97,8 +110,9 @@ def _in_zone(moment: ZonedTime, zone: str) -> ZonedTime:
     return moment if found == moment else found
 
 
-def _project_span(start: Moment, end: Moment, home: str) -> tuple[Moment, Moment]:
-    first, after = _project_moment(start, home), _project_moment(end, home)
+def _project_span(start: Moment, end: Moment, home: str, exact: bool = False) -> tuple[Moment, Moment]:
+    """Only a single event has seconds: series count in minutes."""
+    first, after = _project_moment(start, home, exact), _project_moment(end, home, exact)
     if not isinstance(first, ZonedTime) and not isinstance(after, ZonedTime):
         after = max(after, first + timedelta(days=1))
     return first, after
@@ -181,7 +195,7 @@ def in_reach(event: Event) -> bool:
 def recurs_in_known_zone(event: Event) -> bool:
     """Whether Exchange can keep the zone in which a series recurs: in another one it would be off half of the year."""
     zone = event.start.zone if isinstance(event.start, ZonedTime) else ""
-    return event.recurrence is None or not zone or iana_to_windows(zone) is not None
+    return event.recurrence is None or not zone or is_rules(zone) or iana_to_windows(zone) is not None
 
 
 def has_dates(series: Event) -> bool:
@@ -220,5 +234,5 @@ def inherited_values(original: Moment, master: Event) -> dict[str, Any]:
     return {
         "start": original,
         "end": end,
-        **{name: getattr(master, name) for name in ("title", "location", "description", "reminder", "busy")},
+        **{name: getattr(master, name) for name in PLAIN},
     }

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
-from syncapp.exchange.ews import patterns
+from syncapp.exchange.ews.custom_zones import zone_definition
 from syncapp.exchange.ews.event_projection import (
     PLAIN,
     has_dates,
@@ -18,7 +18,7 @@ from syncapp.exchange.ews.event_projection import (
     project_event,
     recurs_in_known_zone,
 )
-from syncapp.exchange.ews.extended import OWN_ID
+from syncapp.exchange.ews.extended import MEETING_LINK, OWN_ID, STATE_FLAGS
 from syncapp.exchange.ews.markup import Markup, t
 from syncapp.exchange.ews.properties import clear_field, path, set_field
 from syncapp.exchange.ews.recurrence import date_of, last_day, recurrence_element
@@ -27,14 +27,17 @@ from syncapp.exchange.ews.times import (
     holdable_zone,
     instant_of,
 )
-from syncapp.exchange.ews.vocabulary import BUSY, PRIVACY
+from syncapp.exchange.ews.vocabulary import BUSY, CANCELLED, IMPORTANCE, PRIVACY
+from syncapp.items import patterns
 from syncapp.items.event import Event
-from syncapp.items.values import Moment, ZonedTime
+from syncapp.items.values import Importance, Moment, ZonedTime
+from syncapp.items.zone_rules import is_rules
 from syncapp.items.zones import iana_to_windows
 from syncapp.side import Refused
 
 _ITEM = "CalendarItem"
 _MAX_YEARS = 5
+_NO_PATTERN = "Exchange has no pattern for a series like this one ({}); it stays in Nextcloud only."
 _TIME_FIELDS = frozenset({"start", "end", "recurrence"})
 
 
@@ -56,7 +59,10 @@ def check_event(event: Event, home: str) -> None:
 def _check_series(series: Event) -> None:
     """``series`` is projected, so that its bounds are in the zone in which it recurs."""
     assert series.recurrence is not None
-    patterns.holdable(series.recurrence, date_of(series.start))
+    try:
+        patterns.holdable(series.recurrence, date_of(series.start))
+    except patterns.NoPattern as unknown:
+        raise Refused(_NO_PATTERN.format(unknown)) from None
     if not recurs_in_known_zone(series):
         raise Refused("Windows has no time zone like the one of this series, so Exchange can't hold it.")
     last = last_day(series.recurrence, series.start)
@@ -75,23 +81,27 @@ def new_event(event: Event, uid: str, own_id: str, home: str) -> Markup:
         _ITEM,
         t("Subject", event.title),
         t("Sensitivity", PRIVACY[event.privacy]),
-        body_element(event.description),
+        body_element(event.description, event.html),
         categories_element(event.categories) if event.categories else None,
+        t("Importance", IMPORTANCE[event.importance]) if event.importance is not Importance.NORMAL else None,
         t("ReminderIsSet", _xml_bool(reminder is not None)),
         t("ReminderMinutesBeforeStart", str(reminder)) if reminder is not None else None,
         OWN_ID.element(own_id),
+        STATE_FLAGS.element(str(CANCELLED)) if event.cancelled else None,
+        MEETING_LINK.element(event.meeting_link) if event.meeting_link else None,
         t("UID", uid),
         *(span[name] for name in ("Start", "End", "IsAllDayEvent")),
         t("LegacyFreeBusyStatus", BUSY[event.busy]),
         t("Location", event.location) if event.location else None,
         recurrence_element(event.recurrence, event.start) if event.recurrence else None,
         *(span[name] for name in ("StartTimeZone", "EndTimeZone")),
+        t("MeetingWorkspaceUrl", event.url) if event.url else None,
     )
 
 
-def body_element(value: str) -> Markup:
-    """A body of plain text."""
-    return t("Body", value, BodyType="Text")
+def body_element(value: str, html: str = "") -> Markup:
+    """A body of plain text, or the same with its formatting."""
+    return t("Body", html, BodyType="HTML") if html else t("Body", value, BodyType="Text")
 
 
 def categories_element(categories: tuple[str, ...]) -> Markup:
@@ -112,7 +122,7 @@ def _span_elements(event: Event, day_zone: str) -> dict[str, Markup]:
     }
     for name, moment in (("StartTimeZone", event.start), ("EndTimeZone", event.end)):
         zone = moment.zone if isinstance(moment, ZonedTime) else day_zone
-        found[name] = t(name, Id=iana_to_windows(zone) or "UTC")
+        found[name] = zone_definition(name, zone) if is_rules(zone) else t(name, Id=iana_to_windows(zone) or "UTC")
     return found
 
 
@@ -140,20 +150,29 @@ def event_changes(before: Event, after: Event, changed: Collection[str], home: s
         found.append(set_field(where, _ITEM, value) if after.categories else clear_field(where))
     if "privacy" in changed:
         found.append(set_field(path("item:Sensitivity"), _ITEM, t("Sensitivity", PRIVACY[after.privacy])))
-    plain = {name: getattr(after, name) for name in PLAIN if name in changed}
-    return [*found, *_plain_changes(plain)]
+    if "importance" in changed:
+        found.append(set_field(path("item:Importance"), _ITEM, t("Importance", IMPORTANCE[after.importance])))
+    if "url" in changed:
+        where = path("calendar:MeetingWorkspaceUrl")
+        found.append(set_field(where, _ITEM, t("MeetingWorkspaceUrl", after.url)) if after.url else clear_field(where))
+    if "meeting_link" in changed:
+        link, where = after.meeting_link, MEETING_LINK.path
+        found.append(set_field(where, _ITEM, MEETING_LINK.element(link)) if link else clear_field(where))
+    return [*found, *_plain_changes({name: getattr(after, name) for name in PLAIN}, changed)]
 
 
-def _plain_changes(values: Mapping[str, Any]) -> Iterator[Markup]:
-    if "title" in values:
+def _plain_changes(values: Mapping[str, Any], names: Collection[str]) -> Iterator[Markup]:
+    if "title" in names:
         yield set_field(path("item:Subject"), _ITEM, t("Subject", values["title"]))
-    if "location" in values:
+    if "location" in names:
         yield set_field(path("calendar:Location"), _ITEM, t("Location", values["location"]))
-    if "description" in values:
-        yield set_field(path("item:Body"), _ITEM, body_element(values["description"]))
-    if "busy" in values:
+    if "description" in names or "html" in names:
+        yield set_field(path("item:Body"), _ITEM, body_element(values["description"], values["html"]))
+    if "cancelled" in names:
+        yield set_field(STATE_FLAGS.path, _ITEM, STATE_FLAGS.element(str(CANCELLED if values["cancelled"] else 0)))
+    if "busy" in names:
         yield set_field(path("calendar:LegacyFreeBusyStatus"), _ITEM, t("LegacyFreeBusyStatus", BUSY[values["busy"]]))
-    if "reminder" in values:
+    if "reminder" in names:
         reminder = values["reminder"]
         yield set_field(path("item:ReminderIsSet"), _ITEM, t("ReminderIsSet", _xml_bool(reminder is not None)))
         if reminder is not None:
@@ -178,4 +197,4 @@ def occurrence_changes(
         for name, value in _span_elements(span, day_zone).items()
         if name in ("Start", "End") or (name == "IsAllDayEvent" and span.all_day is not master.all_day)
     ]
-    return [*times, *_plain_changes({name: wanted[name] for name in PLAIN if name in names})]
+    return [*times, *_plain_changes(wanted, names)]

@@ -6,11 +6,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from syncapp.exchange.ews.custom_zones import matching_zone
+from syncapp.exchange.ews.custom_zones import zone_of_rules
 from syncapp.exchange.ews.event_projection import differences, inherited_values
-from syncapp.exchange.ews.html import text_of_html
+from syncapp.exchange.ews.extended import MEETING_LINK, STATE_FLAGS, extended
 from syncapp.exchange.ews.native import Native, item_id
 from syncapp.exchange.ews.recurrence import read_recurrence
 from syncapp.exchange.ews.times import (
@@ -19,14 +18,17 @@ from syncapp.exchange.ews.times import (
     parse_instant,
     zoned,
 )
-from syncapp.exchange.ews.vocabulary import BUSY, PRIVACY
+from syncapp.exchange.ews.vocabulary import BUSY, CANCELLED, IMPORTANCE, PRIVACY
 from syncapp.exchange.ews.xml import Element, Properties, text
 from syncapp.items.event import Event, Occurrence
-from syncapp.items.values import Attendee, Busy, Moment, Person, Privacy, Recurrence, ZonedTime, moment_key
+from syncapp.items.html import formatting, slim, text_of_html
+from syncapp.items.values import Attendee, Busy, Importance, Moment, Person, Privacy, Recurrence, ZonedTime, moment_key
+from syncapp.items.zone_rules import SERIES_YEARS, zone_info
 from syncapp.items.zones import windows_to_iana
 from syncapp.side import Unreadable
 
 _READ_BUSY = {name: busy for busy, name in BUSY.items()}
+_READ_IMPORTANCE = {name: importance for importance, name in IMPORTANCE.items()}
 _READ_PRIVACY = {name: privacy for privacy, name in PRIVACY.items()}
 _ANSWERS = {"Accept": "accepted", "Tentative": "tentative", "Decline": "declined"}
 _ROLES = {"RequiredAttendees": "required", "OptionalAttendees": "optional", "Resources": "resource"}
@@ -56,6 +58,9 @@ def _read_event(native: Native, home: str) -> Event:
         recurrence=_read_rule(item, start),
         categories=tuple([each.text or "" for each in item.children("Categories")]),
         privacy=_READ_PRIVACY.get(item.text("Sensitivity"), Privacy.NORMAL),
+        importance=_READ_IMPORTANCE.get(item.text("Importance"), Importance.NORMAL),
+        url=item.text("MeetingWorkspaceUrl"),
+        meeting_link=extended(item, MEETING_LINK),
         organizer=organizer,
         attendees=attendees,
         **_read_plain(item),
@@ -92,7 +97,7 @@ def original_start(instant: datetime, master: Event, day_zone: str) -> Moment:
     """
     if isinstance(master.start, ZonedTime):
         zone, clock = master.start.zone, master.start.wall.time()
-        local = instant.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+        local = instant.astimezone(zone_info(zone)).replace(tzinfo=None)
         if local.time() != clock:
             local = master.start.wall + (instant - master.start.instant)
         return ZonedTime(datetime.combine(local.date(), clock), zone)
@@ -110,7 +115,10 @@ def _zone(item: Properties, name: str) -> str | None:
     if definition is None:
         return None
     known = windows_to_iana(definition.get("Id", ""))
-    return known or matching_zone(definition, parse_instant(item.text("Start")).year)
+    if known is not None:
+        return known
+    year = parse_instant(item.text("Start")).year
+    return zone_of_rules(definition, (year, year + SERIES_YEARS) if item.get("Recurrence") is not None else (year,))
 
 
 def _read_span(item: Properties, home: str, zone: str | None = None) -> tuple[Moment, Moment]:
@@ -131,13 +139,29 @@ def _read_plain(item: Properties) -> dict[str, Any]:
         "title": item.text("Subject"),
         "location": item.text("Location"),
         "description": read_body(item),
+        "html": _read_html(item),
         "reminder": int(item.text("ReminderMinutesBeforeStart") or 0) if item.flag("ReminderIsSet") else None,
         "busy": _READ_BUSY.get(item.text("LegacyFreeBusyStatus"), Busy.BUSY),
+        "cancelled": item.flag("IsCancelled") or bool(_flags(item) & CANCELLED),
     }
 
 
+def _flags(item: Properties) -> int:
+    """PidLidAppointmentStateFlags, 0 where they are not told."""
+    stated = extended(item, STATE_FLAGS)
+    return int(stated) if stated else 0
+
+
+def _read_html(item: Properties) -> str:
+    """A Body in HTML, where it has more than words."""
+    body = item.get("Body")
+    if body is None or body.get("BodyType") != "HTML" or not formatting(body.text or ""):
+        return ""
+    return slim(body.text or "")
+
+
 def read_body(item: Properties) -> str:
-    """The text of a Body; servers that were asked for text and send HTML are read as well."""
+    """The text of a Body."""
     body = item.get("Body")
     if body is None:
         return ""
@@ -186,5 +210,5 @@ def _read_differences(item: Properties, original: Moment, master: Event, home: s
     values = _read_plain(item) | {"start": start, "end": end}
     if not values["description"] and not item.text("OriginalStart"):
         # gromox: no text of its own means the series' text (docs/server-behaviour.md#section-5).
-        values["description"] = master.description
+        values |= {"description": master.description, "html": master.html}
     return differences(values, inherited_values(original, master))

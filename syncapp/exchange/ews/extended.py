@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,7 +13,12 @@ _PROPERTY_SET = "6b1f3c0e-7d52-4a8e-9d55-0c6a2f8e41b7"
 """The property set of ours that our ids on objects we created live in."""
 
 _PATH, _VALUE = f"{{{TYPES}}}ExtendedFieldURI", f"{{{TYPES}}}Value"
-_PROPERTY_SETS = {"6ed8da90-450b-101b-98da-00aa003f1305": "Meeting"}
+_PROPERTY_SETS = {
+    "6ed8da90-450b-101b-98da-00aa003f1305": "Meeting",
+    "00062002-0000-0000-c000-000000000046": "Appointment",
+    "00020329-0000-0000-c000-000000000046": "PublicStrings",
+    "00062004-0000-0000-c000-000000000046": "Address",
+}
 
 
 @dataclass(frozen=True)
@@ -29,9 +35,14 @@ class Extended:
 
 def extended(item: Properties, wanted: Extended) -> str:
     """The value that the property ``wanted`` has in an item, "" without."""
+    return extended_values(item).get(wanted.key, "")
+
+
+def extended_values(item: Properties) -> Mapping[frozenset[tuple[str, str]], str]:
+    """The values of all extended properties that an item has, by ``Extended.key``."""
     if item.extended is None:
         item.extended = dict(map(_read, reversed(item.all("ExtendedProperty"))))
-    return item.extended.get(wanted.key, "")
+    return item.extended
 
 
 def _read(element: Element) -> tuple[frozenset[tuple[str, str]], str]:
@@ -73,8 +84,31 @@ OWN_UID = _own("ConnectorUid")
 """The UID that we gave to a contact: contacts have none in Exchange."""
 GLOBAL_OBJECT_ID = _extended(DistinguishedPropertySetId="Meeting", PropertyId=str(0x23), PropertyType="Binary")
 """PidLidCleanGlobalObjectId (MS-OXOCAL section 2.2.1.28)."""
+STATE_FLAGS = _extended(DistinguishedPropertySetId="Appointment", PropertyId=str(0x8217), PropertyType="Integer")
+"""PidLidAppointmentStateFlags (MS-OXOCAL section 2.2.1.10), which cancel an event: IsCancelled can't be set."""
+MEETING_LINK = _extended(
+    DistinguishedPropertySetId="PublicStrings", PropertyName="SkypeTeamsMeetingUrl", PropertyType="String"
+)
+"""Where the add-in of Teams keeps the address of a meeting."""
 NAME_PREFIX = _extended(PropertyTag="0x3a45", PropertyType="String")
 """PidTagDisplayNamePrefix (MS-OXPROPS)."""
+PERSONAL_PAGE = _extended(PropertyTag="0x3a50", PropertyType="String")
+"""PidTagPersonalHomePage (MS-OXPROPS)."""
+PHONETIC = {
+    "phonetic_given_name": _extended(
+        DistinguishedPropertySetId="Address", PropertyId=str(0x802C), PropertyType="String"
+    ),
+    "phonetic_surname": _extended(DistinguishedPropertySetId="Address", PropertyId=str(0x802D), PropertyType="String"),
+    "phonetic_company": _extended(DistinguishedPropertySetId="Address", PropertyId=str(0x802E), PropertyType="String"),
+}
+"""PidLidYomiFirstName, PidLidYomiLastName and PidLidYomiCompanyName (MS-OXOCNTC section 2.2.1.1)."""
+POST_BOXES = {
+    "work": _extended(DistinguishedPropertySetId="Address", PropertyId=str(0x804A), PropertyType="String"),
+    "home": _extended(PropertyTag="0x3a5e", PropertyType="String"),
+    "other": _extended(PropertyTag="0x3a64", PropertyType="String"),
+}
+"""PidLidWorkAddressPostOfficeBox, PidTagHomeAddressPostOfficeBox, PidTagOtherAddressPostOfficeBox (MS-OXOCNTC section
+2.2.1.3)."""
 HIDDEN = _extended(PropertyTag="0x10f4", PropertyType="Boolean")
 """PidTagAttributeHidden of a folder (MS-OXPROPS)."""
 LAST_CHANGE = _extended(PropertyTag="0x670a", PropertyType="SystemTime")

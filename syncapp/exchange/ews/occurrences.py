@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from syncapp.exchange.ews import operations, patterns
+from syncapp.exchange.ews import operations
 from syncapp.exchange.ews.connection import Connection
-from syncapp.exchange.ews.event_projection import NORMAL
+from syncapp.exchange.ews.event_projection import NORMAL, PLAIN
 from syncapp.exchange.ews.event_writing import occurrence_changes
 from syncapp.exchange.ews.events import day_zone_of, original_start, original_starts
 from syncapp.exchange.ews.markup import Markup
@@ -23,11 +23,12 @@ from syncapp.exchange.ews.properties import OCCURRENCE_PATHS, path
 from syncapp.exchange.ews.recurrence import date_of, last_day
 from syncapp.exchange.ews.times import format_instant, holdable_zone, instant_of, parse_instant
 from syncapp.exchange.ews.xml import Element, text
+from syncapp.items import patterns
 from syncapp.items.event import Event, Occurrence
 from syncapp.items.values import Kind, Moment, ZonedTime, moment_key
 from syncapp.side import ChangedMeanwhile, Creation, Gone, Refused, SideError, Written
 
-_FIELDS = ("title", "start", "end", "location", "description", "reminder", "busy")
+_FIELDS = ("start", "end", *PLAIN)
 _TYPE = path("calendar:CalendarItemType")
 _UNDELETE = "Exchange can't bring back a single deleted date of a series."
 _CHANGED = "Somebody changed this date of the series in Exchange in between."
@@ -114,7 +115,14 @@ def steps_between(before: Event | None, after: Event, keys: frozenset[str] | Non
             step = _step(old.get(key), new.get(key))
             if step.deleted or step.names:
                 steps.append(step)
-    return steps
+    # Exchange lets no date pass its neighbour, not even for a moment: the last of those that go later goes first.
+    later = [each for each in steps if _goes_later(each)]
+    return [*reversed(later), *(each for each in steps if each not in later)]
+
+
+def _goes_later(step: Step) -> bool:
+    start = step.values.get("start")
+    return start is not None and moment_key(start) > step.key
 
 
 def _step(old: Occurrence | None, new: Occurrence | None) -> Step:

@@ -141,8 +141,8 @@ def _id_in(element: Element) -> tuple[str, str]:
 
 
 def get_items(connection: Connection, ids: Sequence[Markup], paths: Markup | None = None) -> list[Answer]:
-    """Each item's element or its error, bodies as text. No ``paths`` asks for ids and change keys only."""
-    properties = (t("BodyType", "Text"), t("AdditionalProperties", paths)) if paths else ()
+    """Each item's element or its error, bodies as they were written. No ``paths`` asks for ids and change keys only."""
+    properties = (t("BodyType", "Best"), t("AdditionalProperties", paths)) if paths else ()
     shape = m("ItemShape", _IDS_ONLY, *properties)
     found: list[Answer] = []
     for batch in _batches(ids, _READ_BATCH):

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 
-from syncapp.exchange.ews.extended import GLOBAL_OBJECT_ID, NAME_PREFIX, OWN_ID, OWN_UID
+from syncapp.exchange.ews.extended import (
+    GLOBAL_OBJECT_ID,
+    MEETING_LINK,
+    NAME_PREFIX,
+    OWN_ID,
+    OWN_UID,
+    PERSONAL_PAGE,
+    PHONETIC,
+    POST_BOXES,
+    STATE_FLAGS,
+)
 from syncapp.exchange.ews.markup import Markup, joined, t
 
 _ITEM = ("ParentFolderId", "ItemClass", "Subject", "Sensitivity", "Body", "Attachments", "Categories", "Importance")
@@ -13,10 +23,11 @@ _CALENDAR_ITEM = (*_ITEM, "ReminderIsSet", "ReminderMinutesBeforeStart")
 _CALENDAR = (
     "UID", "Start", "End", "IsAllDayEvent", "LegacyFreeBusyStatus", "Location", "IsMeeting", "IsCancelled",
     "CalendarItemType", "MyResponseType", "Organizer", "RequiredAttendees", "OptionalAttendees", "Resources",
-    "Recurrence", "ModifiedOccurrences", "DeletedOccurrences", "StartTimeZone", "EndTimeZone",
+    "Recurrence", "ModifiedOccurrences", "DeletedOccurrences", "StartTimeZone", "EndTimeZone", "MeetingWorkspaceUrl",
 )  # fmt: skip
 _OCCURRENCE = (
-    "UID", "Start", "End", "OriginalStart", "IsAllDayEvent", "LegacyFreeBusyStatus", "Location", "CalendarItemType",
+    "UID", "Start", "End", "OriginalStart", "IsAllDayEvent", "LegacyFreeBusyStatus", "Location", "IsCancelled",
+    "CalendarItemType",
 )  # fmt: skip
 _CONTACT = (
     "FileAs", "DisplayName", "GivenName", "Initials", "MiddleName", "Nickname", "CompanyName", "AssistantName",
@@ -37,7 +48,7 @@ ADDRESS_KEYS = {"work": "Business", "home": "Home", "other": "Other"}
 ADDRESS_PARTS = {
     "street": "Street", "city": "City", "region": "State", "country": "CountryOrRegion", "postal_code": "PostalCode",
 }  # fmt: skip
-_IM_KEYS = ("ImAddress1", "ImAddress2", "ImAddress3")
+IM_KEYS = ("ImAddress1", "ImAddress2", "ImAddress3")
 
 
 @cache
@@ -57,11 +68,18 @@ def _paths(prefix: str, names: Iterable[str]) -> list[Markup]:
 
 
 EVENT_PATHS = joined(
-    [*_paths("item", _CALENDAR_ITEM), *_paths("calendar", _CALENDAR), OWN_ID.path, GLOBAL_OBJECT_ID.path]
+    [
+        *_paths("item", _CALENDAR_ITEM),
+        *_paths("calendar", _CALENDAR),
+        OWN_ID.path,
+        GLOBAL_OBJECT_ID.path,
+        STATE_FLAGS.path,
+        MEETING_LINK.path,
+    ]
 )
 """What is read of an event: all that we map, and what tells that anything else changed."""
 
-OCCURRENCE_PATHS = joined([*_paths("item", _CALENDAR_ITEM), *_paths("calendar", _OCCURRENCE)])
+OCCURRENCE_PATHS = joined([*_paths("item", _CALENDAR_ITEM), *_paths("calendar", _OCCURRENCE), STATE_FLAGS.path])
 """What is read of a modified occurrence."""
 
 CONTACT_PATHS = joined(
@@ -70,7 +88,7 @@ CONTACT_PATHS = joined(
         *_paths("contacts", _CONTACT),
         *(indexed("contacts:EmailAddress", key) for key in EMAIL_KEYS),
         *(indexed("contacts:PhoneNumber", key) for key in PHONE_KEYS.values()),
-        *(indexed("contacts:ImAddress", key) for key in _IM_KEYS),
+        *(indexed("contacts:ImAddress", key) for key in IM_KEYS),
         *(
             indexed(f"contacts:PhysicalAddress:{part}", key)
             for key in ADDRESS_KEYS.values()
@@ -78,7 +96,7 @@ CONTACT_PATHS = joined(
         ),
         OWN_ID.path,
         OWN_UID.path,
-        NAME_PREFIX.path,
+        *(each.path for each in (NAME_PREFIX, PERSONAL_PAGE, *PHONETIC.values(), *POST_BOXES.values())),
     ]
 )
 """What is read of a contact."""

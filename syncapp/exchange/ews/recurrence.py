@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
 from syncapp.exchange.ews.markup import Markup, t
-from syncapp.exchange.ews.patterns import WEEKEND, WORKING_DAYS, clamped, shortest_month
 from syncapp.exchange.ews.times import parse_day
 from syncapp.exchange.ews.xml import Element, children, local, text
+from syncapp.items.patterns import WEEKEND, WORKING_DAYS, clamped, shortest_month
 from syncapp.items.values import WEEKDAYS, Frequency, Moment, Recurrence, Weekday, ZonedTime
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")

@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfo
 
 from syncapp.items.values import Moment, ZonedTime
+from syncapp.items.zone_rules import is_rules, zone_info
 from syncapp.items.zones import canonical, iana_to_windows
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)?")
+_FIRST_NAMED_YEAR, _USUAL_YEAR = 1970, 2024
 _HALF_DAY = timedelta(hours=12)
 _BIRTHDAY_CLOCK = time(11, 59)
 FIRST_YEAR, LAST_YEAR = 1601, 4500
@@ -45,17 +46,19 @@ def parse_day(value: str) -> date:
 
 @lru_cache(maxsize=1024)
 def holdable_zone(zone: str, home: str) -> str:
-    """The zone in which Exchange keeps what is written in ``zone``: one with a Windows name, else UTC.
+    """The zone in which Exchange keeps what is written in ``zone``: one with a Windows name or with rules, else UTC.
 
     A floating time is one in ``home``.
     """
     wanted = zone or home
+    if is_rules(wanted):
+        return wanted
     return canonical(wanted) if iana_to_windows(wanted) else "UTC"
 
 
 def zoned(instant: datetime, zone: str) -> ZonedTime:
     """``instant`` in ``zone``, in UTC if a clock there reads the same twice and this is the second time."""
-    local = instant.astimezone(ZoneInfo(zone))
+    local = instant.astimezone(zone_info(zone))
     if local.fold:
         local, zone = instant.astimezone(UTC), "UTC"
     # As local.replace(tzinfo=None), which takes three times as long.
@@ -67,12 +70,15 @@ def nearest_day(instant: datetime, zone: str) -> date:
 
     A boundary from another zone than it claims is off by its distance from midnight; the nearest midnight is meant.
     """
-    return (instant.astimezone(ZoneInfo(zone)).replace(tzinfo=None) + _HALF_DAY).date()
+    return (instant.astimezone(zone_info(zone)).replace(tzinfo=None) + _HALF_DAY).date()
 
 
 def midnight(day: date, zone: str) -> datetime:
-    """The beginning of ``day`` in ``zone``."""
-    return ZonedTime(datetime.combine(day, time()), zone).instant
+    """The beginning of ``day`` in ``zone``, as Windows counts: it has today's rules for all years before 1970."""
+    if day.year >= _FIRST_NAMED_YEAR:
+        return ZonedTime(datetime.combine(day, time()), zone).instant
+    like = ZonedTime(datetime(_USUAL_YEAR, day.month, min(day.day, 28)), zone)
+    return datetime.combine(day, time(), UTC) - (like.wall.replace(tzinfo=UTC) - like.instant)
 
 
 def instant_of(moment: Moment, home: str) -> datetime:
@@ -81,7 +87,7 @@ def instant_of(moment: Moment, home: str) -> datetime:
 
 
 def whole_minutes(moment: ZonedTime) -> ZonedTime:
-    """Without its seconds: Exchange counts in minutes (MS-OXOCAL section 2.2.1.44.1, StartTimeOffset)."""
+    """Without its seconds: Exchange counts series in minutes (MS-OXOCAL section 2.2.1.44.1, StartTimeOffset)."""
     return ZonedTime(moment.wall.replace(second=0), moment.zone) if moment.wall.second else moment
 
 
@@ -97,7 +103,7 @@ def parse_birthday(value: str, home: str) -> date | None:
         return None
     if instant.time() in (time(), _BIRTHDAY_CLOCK):
         return instant.date()
-    local = instant.astimezone(ZoneInfo(home))
+    local = instant.astimezone(zone_info(home))
     return local.date() if local.time() == time() else (instant + _HALF_DAY).date()
 
 

@@ -10,10 +10,9 @@ from typing import Any
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from syncapp.exchange.ews import patterns
+from syncapp.items import patterns
 from syncapp.items.event import Event, Occurrence
 from syncapp.items.values import Busy, Moment, Recurrence, ZonedTime, moment_key
-from syncapp.side import Refused
 from tests.items import strategies
 
 zones = st.sampled_from(["Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "UTC"])
@@ -40,13 +39,13 @@ def holdable_patterns(draw: st.DrawFn) -> tuple[Recurrence, date]:
         first = first.replace(month=rule.months[0], day=min(first.day, 28))
     try:
         patterns.holdable(rule, first)
-    except Refused:
+    except patterns.NoPattern:
         # As people make most series: every so often, from its first day on.
         rule = replace(rule, weekdays=(), month_days=(), months=(), positions=())
         first = first.replace(day=min(first.day, 28))
     try:
         patterns.holdable(rule, first)
-    except Refused:
+    except patterns.NoPattern:
         assume(False)
     return rule, first
 
@@ -99,6 +98,8 @@ def _values(draw: st.DrawFn, original: Moment, event: Event) -> dict[str, Any]:
                 "title": strategies.texts,
                 "location": strategies.texts,
                 "description": strategies.texts,
+                "html": strategies.htmls,
+                "cancelled": st.booleans(),
                 "reminder": st.none() | st.integers(0, 60),
                 "busy": st.sampled_from(Busy),
             },

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import base64
+import io
 from dataclasses import replace
 from datetime import date
 
 import pytest
+from PIL import Image
 
+from syncapp.exchange.ews.contact_projection import project_contact
 from syncapp.exchange.ews.contacts import (
     contact_changes,
     new_contact,
     photo_attachments,
-    project_contact,
     read_contact,
 )
 from syncapp.exchange.ews.extended import OWN_ID, extended
-from syncapp.exchange.ews.markup import Markup
+from syncapp.exchange.ews.markup import Markup, t
 from syncapp.exchange.ews.native import Native
-from syncapp.exchange.ews.xml import Element, Properties, local
+from syncapp.exchange.ews.xml import TYPES, Element, Properties, local
 from syncapp.items.contact import Contact
-from syncapp.items.values import Email, Phone, Photo, PostalAddress
+from syncapp.items.values import NO_YEAR, Email, Phone, Photo, PostalAddress, Privacy
 from syncapp.side import Unreadable
 from tests.exchange.ews import samples, wire
 
@@ -47,6 +49,7 @@ def test_a_contact_is_read() -> None:
         given_name="Brian",
         surname="Johnson",
         prefix="Dr.",
+        file_as="Johnson, Brian",
         company="AdventureWorks",
         # What is no internet address stays where it is, unseen.
         emails=(Email("brian@lab.example"),),
@@ -159,6 +162,82 @@ def test_a_contact_without_a_name_gets_one_to_show() -> None:
     assert project_contact(Contact(given_name="Ada", surname="Berg")).display_name == "Ada Berg"
     assert project_contact(Contact(company="Lab")).display_name == "Lab"
     assert project_contact(Contact(emails=(Email("a@lab.example"),))).display_name == "a@lab.example"
+
+
+FULL = Contact(
+    display_name="Ada Berg",
+    file_as="Berg, Ada",
+    phonetic_given_name="Eida",
+    phonetic_surname="Berk",
+    phonetic_company="Laab",
+    company="Lab",
+    profession="Chemist",
+    manager="Karl",
+    assistant="Jenny",
+    spouse="Kim",
+    children=("Ole", "Ida"),
+    ims=("sip:ada@lab.example", "xmpp:ada@home.example"),
+    addresses=(
+        PostalAddress("work", "Main 1", "Ulm", post_box="7", office="Room 5"),
+        PostalAddress("home", "Weg 2", post_box="8"),
+        PostalAddress("other", post_box="9"),
+    ),
+    personal_page="https://ada.example",
+    birthday=date(NO_YEAR, 2, 29),
+    anniversary=date(2001, 3, 4),
+    privacy=Privacy.CONFIDENTIAL,
+)
+
+
+def test_everything_that_outlook_has_a_field_for_is_written_and_read() -> None:
+    item = wire.stored(new_contact(FULL, "", "own.1"))
+    assert read_contact(Native(item), HOME) == FULL
+    assert project_contact(FULL) == FULL
+    fields = {name for name in vars(FULL) if getattr(FULL, name) and not name.startswith("_")}
+    emptied = wire.apply(item, contact_changes(Native(item), Contact(), fields))
+    assert read_contact(Native(emptied), HOME) == Contact()
+    again = wire.apply(emptied, contact_changes(Native(emptied), FULL, fields))
+    assert read_contact(Native(again), HOME) == FULL
+
+
+def test_a_filing_name_that_is_taken_away_gives_way_to_the_name() -> None:
+    item = wire.stored(new_contact(FULL, "", "own.1"))
+    changes = contact_changes(Native(item), replace(FULL, file_as=""), {"file_as"})
+    assert targets(changes) == ["SetItemField contacts:FileAs"]
+    assert read_contact(Native(wire.apply(item, changes)), HOME).file_as == ""
+
+
+def test_formatted_notes_keep_their_formatting_until_their_words_change() -> None:
+    item = person()
+    for body in item.findall(f"{{{TYPES}}}Body"):
+        item.remove(body)
+    item.append(wire.element(t("Body", "<html><body><p>Met <b>in</b> Ulm</p></body></html>", BodyType="HTML")))
+    before = read_contact(Native(item), HOME)
+    assert before.notes == "Met in Ulm"
+    assert "item:Body" not in str(contact_changes(Native(item), replace(before, job_title="Lead"), {"job_title"}))
+    assert targets(contact_changes(Native(item), replace(before, notes="New"), {"notes"})) == ["SetItemField item:Body"]
+
+
+def test_what_is_too_long_is_cut_where_exchange_cuts_it() -> None:
+    held = project_contact(Contact(display_name="x", company="long " * 60, web_page="https://x.example/" + "y" * 300))
+    assert held.company == ("long " * 51).strip()
+    assert len(held.web_page) > 300
+
+
+@pytest.mark.parametrize(("year", "held"), [(1, False), (1601, False), (1602, True), (4499, True), (9999, False)])
+def test_only_days_that_exchange_counts_are_held(year: int, held: bool) -> None:
+    projected = project_contact(Contact(display_name="x", birthday=date(year, 1, 1), anniversary=date(year, 1, 1)))
+    assert [projected.birthday is not None, projected.anniversary is not None] == [held, held]
+
+
+def test_a_picture_is_held_as_jpeg() -> None:
+    out = io.BytesIO()
+    Image.new("RGB", (4, 4), "red").save(out, "PNG")
+    held = project_contact(Contact(display_name="x", photo=Photo(out.getvalue(), "image/png"))).photo
+    assert held is not None
+    assert held.media_type == "image/jpeg"
+    assert held.data.startswith(b"\xff\xd8")
+    assert project_contact(Contact(display_name="x", photo=Photo(b"no picture"))).photo is None
 
 
 def test_a_packed_contact_unpacks_with_its_picture() -> None:

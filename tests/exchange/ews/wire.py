@@ -54,6 +54,7 @@ def _clear_slot(item: Element, names: list[str], key: str) -> None:
     container = {
         "EmailAddress": "EmailAddresses",
         "PhoneNumber": "PhoneNumbers",
+        "ImAddress": "ImAddresses",
         "PhysicalAddress": "PhysicalAddresses",
     }
     for entry in item.findall(f"{{{TYPES}}}{container[names[1]]}/{{{TYPES}}}Entry[@Key='{key}']"):
@@ -71,7 +72,7 @@ def _clear_extended(item: Element, path: Element) -> None:
 
 def _put(item: Element, value: Element) -> None:
     held = child(item, local(value))
-    if held is None or local(value) not in ("EmailAddresses", "PhoneNumbers", "PhysicalAddresses"):
+    if held is None or local(value) not in ("EmailAddresses", "PhoneNumbers", "ImAddresses", "PhysicalAddresses"):
         item.append(deepcopy(value))
         return
     for entry in value:

@@ -1,4 +1,4 @@
-"""Patterns of series that Exchange can hold, in the words of RFC 5545, and the days they fall on.
+"""Patterns of series that every calendar knows, Exchange among them, in the words of RFC 5545; the days they fall on.
 
 ``holdable`` brings a pattern into the one spelling that comes back from Exchange, or says why there is none. Exchange
 has no skipping: "monthly on the 31st" falls on the last day of shorter months there, while RFC 5545 leaves those out.
@@ -15,7 +15,6 @@ from functools import lru_cache
 from itertools import islice
 
 from syncapp.items.values import WEEKDAYS, Frequency, Recurrence, Weekday
-from syncapp.side import Refused
 
 WORKING_DAYS = WEEKDAYS[:5]
 WEEKEND = WEEKDAYS[5:]
@@ -28,33 +27,51 @@ _ORDINALS = (1, 2, 3, 4, _LAST)
 _SEARCHED_STEPS = 2000
 """How many steps without any day end a search for the next: a pattern that finds none in so many has none."""
 
-_UNKNOWN = "Exchange has no pattern for a series like this one ({}); it stays in Nextcloud only."
+
+class NoPattern(ValueError):
+    """There is no such pattern; the text says in some words what is not known of it."""
 
 
-def _refuse(reason: str) -> Refused:
-    return Refused(_UNKNOWN.format(reason))
+def is_holdable(rule: Recurrence, first: date) -> bool:
+    """Whether ``holdable`` has an answer."""
+    return _found(rule, first)[0] is not None
 
 
-@lru_cache(maxsize=1024)
 def holdable(rule: Recurrence, first: date) -> Recurrence:
     """``rule`` of a series that begins on ``first``, as Exchange would give it back; ``count`` and ``until`` stay.
 
-    Raises ``Refused`` with the reason when Exchange has no such pattern.
+    Raises ``NoPattern`` when Exchange has no such pattern.
     """
+    found, reason = _found(rule, first)
+    if found is None:
+        raise NoPattern(reason)
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _found(rule: Recurrence, first: date) -> tuple[Recurrence | None, str]:
+    """What ``holdable`` says, or why it does not."""
+    try:
+        return _holdable(rule, first), ""
+    except NoPattern as problem:
+        return None, str(problem)
+
+
+def _holdable(rule: Recurrence, first: date) -> Recurrence:
     if rule.dates:
-        raise _refuse("single extra dates")
+        raise NoPattern("single extra dates")
     if rule.others:
-        raise _refuse(", ".join(name for name, _ in rule.others))
+        raise NoPattern(", ".join(name for name, _ in rule.others))
     if rule.count is not None and not 1 <= rule.count <= MAX_COUNT:
-        raise _refuse(f"more than {MAX_COUNT} dates")
+        raise NoPattern(f"more than {MAX_COUNT} dates")
     shape = _shape_of.get(rule.frequency)
     if shape is None:
-        raise _refuse("more than one time a day")
+        raise NoPattern("more than one time a day")
     found = shape(replace(rule, weekdays=tuple(sorted(set(rule.weekdays), key=_by_weekday))), first)
     if found.interval < 1 or (found.frequency in _MAX_INTERVAL and found.interval > _MAX_INTERVAL[found.frequency]):
-        raise _refuse(f"an interval of {rule.interval}")
+        raise NoPattern(f"an interval of {rule.interval}")
     if next(days(found, first), None) != first:
-        raise _refuse("its first date is not part of its pattern")
+        raise NoPattern("its first date is not part of its pattern")
     return found
 
 
@@ -80,19 +97,19 @@ def _pattern(
 
 def _daily(rule: Recurrence, first: date) -> Recurrence:
     if rule.month_days or rule.months or rule.positions:
-        raise _refuse("daily, but only in some months or on some days of the month")
+        raise NoPattern("daily, but only in some months or on some days of the month")
     if not rule.weekdays or len(rule.weekdays) == len(WEEKDAYS):
         return _pattern(rule, Frequency.DAILY, rule.interval)
     if rule.interval != 1:
-        raise _refuse("every few days, but only on some weekdays")
+        raise NoPattern("every few days, but only on some weekdays")
     return _weekly(rule, first)
 
 
 def _weekly(rule: Recurrence, first: date) -> Recurrence:
     if rule.month_days or rule.months or rule.positions:
-        raise _refuse("weekly, but only in some months or on some days of the month")
+        raise NoPattern("weekly, but only in some months or on some days of the month")
     if any(each.ordinal for each in rule.weekdays):
-        raise _refuse("weekly with counted weekdays")
+        raise NoPattern("weekly with counted weekdays")
     weekdays = rule.weekdays or (Weekday(WEEKDAYS[first.weekday()]),)
     return _pattern(rule, Frequency.WEEKLY, rule.interval, weekdays=weekdays)
 
@@ -100,7 +117,7 @@ def _weekly(rule: Recurrence, first: date) -> Recurrence:
 def _monthly(rule: Recurrence, first: date) -> Recurrence:
     if rule.months:
         if rule.months != (first.month,) or (rule.interval != 1 and rule.interval % 12):
-            raise _refuse("monthly, but only in some months")
+            raise NoPattern("monthly, but only in some months")
         return _monthly_or_yearly(replace(rule, interval=max(rule.interval // 12, 1)), first, first.month)
     return _monthly_or_yearly(rule, first, None)
 
@@ -108,16 +125,16 @@ def _monthly(rule: Recurrence, first: date) -> Recurrence:
 def _yearly(rule: Recurrence, first: date) -> Recurrence:
     if not rule.months and (rule.weekdays or rule.month_days):
         # RFC 5545 counts both over the whole year there.
-        raise _refuse("yearly by days counted over the whole year")
+        raise NoPattern("yearly by days counted over the whole year")
     if rule.months not in ((), (first.month,)):
-        raise _refuse("yearly in several months")
+        raise NoPattern("yearly in several months")
     return _monthly_or_yearly(rule, first, first.month)
 
 
 def _monthly_or_yearly(rule: Recurrence, first: date, month: int | None) -> Recurrence:
     """The pattern inside a month: a day of it, or a counted weekday or sort of day."""
     if rule.weekdays and rule.month_days:
-        raise _refuse("weekdays on certain days of the month only")
+        raise NoPattern("weekdays on certain days of the month only")
     frequency, interval, months = Frequency.MONTHLY, rule.interval, tuple[int, ...]()
     if month is not None and rule.interval == 1:
         frequency, months = Frequency.YEARLY, (month,)
@@ -159,8 +176,8 @@ def _days_of_month(
     if positions == (_LAST,) and wanted == clamped(wanted[-1], shortest)[0]:
         return clamped(wanted[-1], shortest)
     if len(wanted) == 1 and not positions and shortest < wanted[0] <= 31:
-        raise _refuse(f"on day {wanted[0]}, leaving out the months that don't have it")
-    raise _refuse("several days of the month")
+        raise NoPattern(f"on day {wanted[0]}, leaving out the months that don't have it")
+    raise NoPattern("several days of the month")
 
 
 def clamped(day: int, shortest: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -182,10 +199,10 @@ def _counted_days(rule: Recurrence) -> tuple[tuple[Weekday, ...], tuple[int, ...
     ordinals = {each.ordinal for each in rule.weekdays}
     if len(names) == 1 and rule.weekdays[0].ordinal:
         if rule.weekdays[0].ordinal not in _ORDINALS or rule.positions not in ((), (1,), (_LAST,)):
-            raise _refuse("a fifth weekday of the month, or one counted twice")
+            raise NoPattern("a fifth weekday of the month, or one counted twice")
         return rule.weekdays, (), ()
     if ordinals != {0} or len(rule.positions) != 1 or rule.positions[0] not in _ORDINALS:
-        raise _refuse("several counted weekdays in a month")
+        raise NoPattern("several counted weekdays in a month")
     position = rule.positions[0]
     if len(names) == 1:
         return (Weekday(names[0], position),), (), ()
@@ -193,7 +210,7 @@ def _counted_days(rule: Recurrence) -> tuple[tuple[Weekday, ...], tuple[int, ...
         return (), (), (position,)
     if names in (WORKING_DAYS, WEEKEND):
         return rule.weekdays, rule.positions, ()
-    raise _refuse("one of several weekdays of the month")
+    raise NoPattern("one of several weekdays of the month")
 
 
 _shape_of = {
