@@ -218,9 +218,12 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("EXCHANGE_URL", url, "",
              "The EWS endpoint of Exchange, for service accounts that name none of their own.",
              "https://mail.example.org/EWS/Exchange.asmx"),
+    Variable("TENANT_ID", text, "",
+             "The directory (tenant) of Microsoft 365, for applications that name none of their own: its id or one of "
+             "its domains.", "contoso.onmicrosoft.com"),
     Variable("SERVICE_ACCOUNTS_FILE", path, "admins.json",
-             'Service accounts: a JSON list of {"Username": ..., "Password": ...}, each with an optional Name, '
-             "Endpoint, AuthType (basic or ntlm) and MaxConnections.", "admins.json"),
+             'Service accounts: a JSON list of {"Username": ..., "Password": ...} or {"AppId": ..., "ClientSecret": '
+             "...}; docs/service-accounts.md names all keys.", "admins.json"),
     Variable("CA_FILE", certificates, "",
              "Certificates of authorities (PEM) to check both servers against, in place of the usual "
              "ones.", "/etc/ssl/certs/our-ca.pem"),

@@ -1,127 +1,85 @@
-"""Service accounts: those of the file, which of them serves whom, and the slots that bound their use."""
+"""Service accounts: what changes them, which of them serves whom, and the slots that bound their use."""
 
 from __future__ import annotations
 
 import datetime as dt
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from dataclasses import asdict
 
-from django.conf import settings
 from django.db import transaction
 
+from syncapp.jobs.accounts_file import Listed
 from syncapp.models import AccountSlot, Enrollment, ServiceAccount, statements
 
-# The file ----------------------------------------------------------------------------------------------------------
+# Changes -----------------------------------------------------------------------------------------------------------
 
 
-class WrongFile(Exception):
-    """The service accounts file can't be used. ``str()`` is a sentence for the admin."""
+_FILE = ServiceAccount.Origin.FILE
 
 
-@dataclass(frozen=True)
-class Listed:
-    """One entry of the file."""
+class ReadOnly(Exception):
+    """An account of the file is changed there and nowhere else."""
 
-    name: str
-    endpoint: str
-    auth_type: str
-    username: str
-    password: str
-    max_connections: int
+    def __init__(self, name: str) -> None:
+        super().__init__(f'The account "{name}" comes from the service accounts file; change it there.')
 
 
-_KEYS = {"Name", "Endpoint", "AuthType", "Username", "Password", "MaxConnections"}
-_MOST_BYTES = 1_000_000
+class SecretNeeded(Exception):
+    """Where an account's secret is sent, and as what, changes only for somebody who knows it."""
 
-
-def read_file(path: Path) -> list[Listed]:
-    """The accounts in the file; none when there is no file. Raises ``WrongFile``."""
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise WrongFile(f"{path.name} is too large to be a list of service accounts.")
-        entries = json.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise WrongFile(f"{path.name} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise WrongFile(f"{path.name} is not valid JSON.") from error
-    if not isinstance(entries, list):
-        raise WrongFile(f'{path.name} must hold a list: [{{"Username": "...", "Password": "..."}}].')
-    found = [_listed(path.name, number, entry) for number, entry in enumerate(entries, start=1)]
-    names = [account.name for account in found]
-    for name in names:
-        if names.count(name) > 1:
-            raise WrongFile(f'{path.name} names the account "{name}" more than once; give each a Name of its own.')
-    return found
-
-
-def _listed(file: str, number: int, entry: Any) -> Listed:
-    place = f"Entry {number} of {file}"
-    if not isinstance(entry, dict):
-        raise WrongFile(f"{place} is not an object in curly brackets.")
-    if unknown := sorted(set(entry) - _KEYS):
-        raise WrongFile(
-            f'{place} has a key "{unknown[0]}" that means nothing here; known are {", ".join(sorted(_KEYS))}.'
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f'To change where or how the account "{name}" signs in, give its password, client secret or certificate '
+            "again."
         )
-    for key in ("Username", "Password"):
-        if not isinstance(entry.get(key), str) or not entry[key]:
-            raise WrongFile(f"{place} has no {key}.")
-    endpoint = str(entry.get("Endpoint") or settings.EXCHANGE_URL)
-    _check_endpoint(place, endpoint)
-    auth_type = str(entry.get("AuthType") or ServiceAccount.AuthType.BASIC).lower()
-    if auth_type not in ServiceAccount.AuthType.values:
-        raise WrongFile(f"{place} has an AuthType that is neither basic nor ntlm.")
-    connections = entry.get("MaxConnections", 8)
-    if not isinstance(connections, int) or not 1 <= connections <= 100:
-        raise WrongFile(f"{place} has a MaxConnections that is not a number from 1 to 100.")
-    name = str(entry.get("Name") or entry["Username"])
-    return Listed(name, endpoint, auth_type, entry["Username"], entry["Password"], connections)
 
 
-def _check_endpoint(place: str, endpoint: str) -> None:
-    if not endpoint:
-        raise WrongFile(f"{place} has no Endpoint, and EXCHANGE_URL in .env is empty, too.")
-    parts = urlsplit(endpoint)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise WrongFile(f"{place} has an Endpoint that is not an address beginning with https://.")
-    if parts.scheme == "http" and not settings.ALLOW_HTTP:
-        raise WrongFile(f"{place} has an Endpoint that begins with http://, which would send the password in clear.")
+_DECIDES_WHERE_SECRETS_GO = frozenset(
+    {"endpoint", "auth_type", "username", "tenant", "authority", "fingerprint", "domains"}
+)
+
+
+def change(account: ServiceAccount, values: Mapping[str, object], *, by: ServiceAccount.Origin) -> None:
+    """Write what differs, stored for the first time or not. Raises ``ReadOnly`` and ``SecretNeeded``.
+
+    A change ends the account's rest: it is tried at once.
+    """
+    if account.pk and account.origin == _FILE != by:
+        raise ReadOnly(account.name)
+    changed = {key for key, value in values.items() if account.pk is None or getattr(account, key) != value}
+    if not changed:
+        return
+    if changed & _DECIDES_WHERE_SECRETS_GO and not (values.get("password") or values.get("certificate")):
+        raise SecretNeeded(account.name)
+    for key, value in values.items():
+        setattr(account, key, value)
+    account.origin = by
+    account.rests_until, account.failures = None, 0
+    account.save()
+    make_slots(account)
 
 
 @transaction.atomic
-def import_accounts(listed: list[Listed]) -> None:
-    """Make the accounts of origin "file" those that are listed; one that is no longer listed is switched off.
+def import_accounts(listed: Sequence[Listed]) -> None:
+    """Make the accounts of origin "file" those that are listed; one that is no longer listed is disabled.
 
-    A new password or endpoint ends the account's rest: it is tried at once.
+    One that an admin has switched off stays so.
     """
-    origin = ServiceAccount.Origin.FILE
+    known = {account.name: account for account in ServiceAccount.objects.all()}
     for entry in listed:
-        account = ServiceAccount.objects.filter(name=entry.name).first() or ServiceAccount(name=entry.name)
-        values = {
-            "endpoint": entry.endpoint,
-            "auth_type": entry.auth_type,
-            "username": entry.username,
-            "password": entry.password,
-            "max_connections": entry.max_connections,
-            "origin": origin,
-            "enabled": True,
-        }
-        changed = account.pk is None or any(getattr(account, key) != value for key, value in values.items())
-        if changed:
-            for key, value in values.items():
-                setattr(account, key, value)
-            account.rests_until, account.failures = None, 0
-            account.save()
-            make_slots(account)
-    ServiceAccount.objects.filter(origin=origin).exclude(name__in=[entry.name for entry in listed]).update(
-        enabled=False
-    )
+        account = known.get(entry.name) or ServiceAccount(name=entry.name)
+        change(account, asdict(entry) | {"origin": _FILE, "enabled": not account.switched_off}, by=_FILE)
+    names = [entry.name for entry in listed]
+    ServiceAccount.objects.filter(origin=_FILE).exclude(name__in=names).update(enabled=False)
+
+
+def switch(account: ServiceAccount, *, on: bool) -> None:
+    """Use an account, or do not. Who is served by it is served by others, if there are any."""
+    values: dict[str, object] = {"enabled": on, "switched_off": not on}
+    if on:
+        values |= {"rests_until": None, "failures": 0}
+    ServiceAccount.objects.filter(pk=account.pk).update(**values)
 
 
 def make_slots(account: ServiceAccount) -> None:

@@ -8,43 +8,86 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from syncapp.jobs import accounts
+from syncapp.jobs import accounts, accounts_file
 from syncapp.models import ServiceAccount
 from syncapp.startup import check_ready
 
 
 class Command(BaseCommand):
-    """Imports the file, or lists what is known."""
+    """Imports the file, lists what is known, disables and enables."""
 
-    help = "Import the service accounts file (SERVICE_ACCOUNTS_FILE), or list the accounts that are known."
+    help = "Service accounts: import the file (SERVICE_ACCOUNTS_FILE), list, disable or enable them."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """One word says what to do."""
-        parser.add_argument("action", choices=["import", "list"])
+        actions = parser.add_subparsers(dest="action", required=True)
+        actions.add_parser("import", help="make the accounts those of the file, now")
+        actions.add_parser("list", help="the accounts, and what each of them does")
+        for action, words in (("disable", "use an account no more"), ("enable", "use it again")):
+            actions.add_parser(action, help=words).add_argument("name", help="the account's name, as listed")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do it. Raises CommandError when the file can't be used."""
+        """Do it. Raises CommandError when the file can't be used, and for an unknown account."""
         check_ready()
-        if options["action"] == "import":
-            self._import()
-        for account in ServiceAccount.objects.order_by("name"):
-            self.stdout.write(f"{account.name}: {account.endpoint}, {account.auth_type}, {_state(account)}")
+        match options["action"]:
+            case "import":
+                self._import()
+                self._list()
+            case "list":
+                self._list()
+            case action:
+                self._switch(_named(options["name"]), on=action == "enable")
 
     def _import(self) -> None:
+        file = settings.SERVICE_ACCOUNTS_FILE
         try:
-            listed = accounts.read_file(settings.SERVICE_ACCOUNTS_FILE)
-        except accounts.WrongFile as error:
+            listed = accounts_file.read_file(file)
+        except accounts_file.WrongFile as error:
             raise CommandError(str(error)) from error
         if not listed:
-            raise CommandError(
-                f'{settings.SERVICE_ACCOUNTS_FILE} lists nobody. Write: [{{"Username": "...", "Password": "..."}}]'
-            )
+            raise CommandError(f'{file} lists nobody. Write: [{{"Username": "...", "Password": "..."}}]')
+        if accounts_file.others_may_read(file):
+            self.stderr.write(f"{file} holds passwords and can be read by others on this machine: chmod 600 {file}")
         accounts.import_accounts(listed)
+
+    def _list(self) -> None:
+        found = ServiceAccount.objects.order_by("name")
+        for account in found:
+            self.stdout.write(f"{account.name}: {_where(account)}, {account.auth_type}, {_state(account)}")
+        if not found:
+            self.stdout.write(
+                f"There is no service account. List them in {settings.SERVICE_ACCOUNTS_FILE}, then: manage.py "
+                "accounts import"
+            )
+
+    def _switch(self, account: ServiceAccount, *, on: bool) -> None:
+        accounts.switch(account, on=on)
+        self.stdout.write(
+            f'"{account.name}" is used again.'
+            if on
+            else f'"{account.name}" is used no more; what is under way comes to its end. To use it again: manage.py '
+            f'accounts enable "{account.name}"'
+        )
+
+
+def _named(name: str) -> ServiceAccount:
+    account = ServiceAccount.objects.filter(name=name).first()
+    if account is None:
+        known = ", ".join(ServiceAccount.objects.order_by("name").values_list("name", flat=True))
+        raise CommandError(f'There is no service account "{name}"; there are: {known or "none"}.')
+    return account
+
+
+def _where(account: ServiceAccount) -> str:
+    where = account.endpoint or "autodiscover"
+    return f"{where} for {account.domains.replace(',', ', ')}" if account.domains else where
 
 
 def _state(account: ServiceAccount) -> str:
-    if not account.enabled:
+    if account.switched_off:
         return "switched off"
+    if not account.enabled:
+        return "no longer listed in the file"
     if account.rests_until and account.rests_until > timezone.now():
         return f"rests until {timezone.localtime(account.rests_until):%Y-%m-%d %H:%M}"
     return f"in use, {account.max_connections} connections"
