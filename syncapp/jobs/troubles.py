@@ -160,7 +160,7 @@ def _exchange(error: SideError, enrollment: Enrollment, account: ServiceAccount,
 def _exchange_unreachable(
     error: Unreachable, enrollment: Enrollment, account: ServiceAccount, now: dt.datetime
 ) -> dt.datetime:
-    if probe.exchange(account.endpoint) is probe.Health.UP:
+    if probe.exchange(account) is probe.Health.UP:
         _of_enrollment(enrollment, "mailbox-unreachable", str(error), actor=Actor.NOBODY)
         return retry_at(enrollment, now)
     _server_rests(account.endpoint, "exchange-unreachable", str(error),

@@ -31,7 +31,7 @@ EXCHANGE, NEXTCLOUD = SideName.EXCHANGE, SideName.NEXTCLOUD
 def health(monkeypatch: pytest.MonkeyPatch) -> dict[SideName, Health]:
     """What the servers say about themselves; tests change it."""
     found = {EXCHANGE: Health.UP, NEXTCLOUD: Health.UP}
-    monkeypatch.setattr("syncapp.jobs.probe.exchange", lambda endpoint: found[EXCHANGE])
+    monkeypatch.setattr("syncapp.jobs.probe.exchange", lambda account: found[EXCHANGE])
     monkeypatch.setattr("syncapp.jobs.probe.nextcloud", lambda: found[NEXTCLOUD])
     return found
 

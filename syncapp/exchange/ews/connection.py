@@ -12,10 +12,11 @@ from requests.utils import select_proxy
 from syncapp.exchange.ews.envelope import enveloped
 from syncapp.exchange.ews.errors import error_of_fault
 from syncapp.exchange.ews.markup import Markup
-from syncapp.exchange.ews.posting import Account, Authentication, ConnectionLost, Sessions
+from syncapp.exchange.ews.posting import Account, Authentication, ConnectionLost, Sessions, WithTokens
 from syncapp.exchange.ews.signed import Signed
 from syncapp.exchange.ews.straight import Straight
 from syncapp.exchange.ews.xml import MESSAGES, SOAP, Element, NotXml, parse
+from syncapp.exchange.tokens import Tokens
 from syncapp.items.values import Kind
 from syncapp.side import Refused, Unreachable
 
@@ -24,10 +25,14 @@ def open_sessions(account: Account) -> Sessions:
     """The connections of an account: straight to Exchange, but where only exchangelib knows the way. Opens none yet."""
     with requests.Session() as session:
         found = session.merge_environment_settings(account.url, {}, None, account.ca_file, None)
-    if account.authentication is not Authentication.BASIC or select_proxy(account.url, found["proxies"]):
-        return Signed(account)
-    authorities = found["verify"]
-    return Straight(account, authorities if isinstance(authorities, str) else "")
+    if account.authentication is Authentication.NTLM or select_proxy(account.url, found["proxies"]):
+        sessions: Sessions = Signed(account)
+    else:
+        authorities = found["verify"]
+        sessions = Straight(account, authorities if isinstance(authorities, str) else "")
+    if account.authentication is Authentication.OAUTH:
+        return WithTokens(sessions, Tokens(account.application))
+    return sessions
 
 
 class Connection:

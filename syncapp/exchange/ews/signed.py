@@ -6,6 +6,7 @@ What it does not do here is wait (FailFast: resting times are ours), guess versi
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
 
@@ -18,9 +19,17 @@ from exchangelib.util import post_ratelimited
 from exchangelib.version import EXCHANGE_2013_SP1, Version
 from requests.cookies import RequestsCookieJar
 
-from syncapp.exchange.ews.posting import USER_AGENT, Account, ConnectionLost, Posted, raise_for_status
+from syncapp.exchange.ews.posting import (
+    USER_AGENT,
+    Account,
+    Authentication,
+    ConnectionLost,
+    Posted,
+    raise_for_status,
+)
+from syncapp.exchange.tls import PinnedAdapter
 from syncapp.http import MAX_ANSWER
-from syncapp.side import SideError, Unreachable
+from syncapp.side import SideError, Unreachable, Untrusted
 
 # Nothing that exchangelib logs may leave it: at ERROR it writes out whole requests and answers, texts of people
 # included (docs/server-behaviour.md, "The stack").
@@ -47,9 +56,11 @@ class Signed(BaseProtocol):  # type: ignore[misc]
 
     def __init__(self, account: Account) -> None:
         self._ca_file = account.ca_file
+        self._fingerprint = account.fingerprint
+        with_tokens = account.authentication is Authentication.OAUTH
         super().__init__(
             Configuration(
-                credentials=Credentials(account.username, account.password),
+                credentials=None if with_tokens else Credentials(account.username, account.password),
                 service_endpoint=account.url,
                 auth_type=account.authentication.value,
                 # The lowest version that has all we use: every server since understands it, and none has to be asked.
@@ -71,6 +82,11 @@ class Signed(BaseProtocol):  # type: ignore[misc]
         found = session.merge_environment_settings(self.service_endpoint, {}, None, self._ca_file, None)
         session.proxies, session.verify = found["proxies"], found["verify"]
         session.trust_env = False
+        if self._fingerprint:
+            session.verify = False
+            # exchangelib's own adapter is mounted at the endpoint; no prefix may be left to another one.
+            for prefix in list(session.adapters):
+                session.mount(prefix, PinnedAdapter(self._fingerprint))
         return session
 
     def visit(self, mailbox: str) -> _Visit:
@@ -84,10 +100,12 @@ class _Visit:
         self._headers = {"X-AnchorMailbox": mailbox}
         self._cookies = RequestsCookieJar()
 
-    def post(self, data: bytes) -> Posted:
+    def post(self, data: bytes, authorization: str = "") -> Posted:
         """See ``Visit``."""
         try:
-            return self._post(data)
+            return self._post(
+                data, {**self._headers, "Authorization": authorization} if authorization else self._headers
+            )
         except SideError:
             raise
         except ErrorTimeoutExpired as problem:
@@ -98,11 +116,11 @@ class _Visit:
             ) from None
         except TransportError as problem:
             # Only TLS failures reach here: our answers' policy has taken every HTTP status.
-            raise Unreachable(f"No secure connection to Exchange: {_tls_reason(problem)}.") from None
+            raise _tls_failure(str(problem)) from None
         except (EWSError, requests.RequestException) as problem:
             raise Unreachable(f"Exchange could not be asked ({type(problem).__name__}).") from None
 
-    def _post(self, data: bytes) -> Posted:
+    def _post(self, data: bytes, headers: Mapping[str, str]) -> Posted:
         signed = self._signed
         session = signed.get_session()
         session.cookies = self._cookies
@@ -110,7 +128,7 @@ class _Visit:
             protocol=signed,
             session=session,
             url=signed.service_endpoint,
-            headers=self._headers,
+            headers=headers,
             data=data,
             stream=True,
         )
@@ -127,8 +145,12 @@ class _Visit:
         return Posted(content, response.headers.get("Date", ""))
 
 
-def _tls_reason(problem: Exception) -> str:
-    return "its certificate is not trusted" if "CERTIFICATE_VERIFY_FAILED" in str(problem) else "TLS failed"
+def _tls_failure(problem: str) -> Unreachable:
+    if "Fingerprints did not match" in problem:
+        return Untrusted("No secure connection to Exchange: its certificate is not the pinned one.")
+    if "CERTIFICATE_VERIFY_FAILED" in problem:
+        return Untrusted("No secure connection to Exchange: its certificate is not trusted.")
+    return Unreachable("No secure connection to Exchange: TLS failed.")
 
 
 def _read(response: requests.Response) -> bytes:
