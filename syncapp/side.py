@@ -230,6 +230,10 @@ class Untrusted(Unreachable):
     """The server could not prove who it is; nothing was sent."""
 
 
+class NoToken(Unreachable):
+    """Where the account gets its tokens there is trouble: for now it can't sign in, whomever it acts for."""
+
+
 class NotAllowed(SideError):
     """The account may not do this here: impersonation denied, folder read-only, account disabled."""
 

@@ -21,7 +21,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from syncapp.side import LoginFailed, SideError, Throttled, Unreachable, Untrusted
+from syncapp.side import LoginFailed, NoToken, SideError, Throttled
 
 _SECONDS = 30.0
 _MOST_BYTES = 1_000_000
@@ -71,7 +71,7 @@ class Tokens:
         self._until = 0.0
 
     def token(self) -> str:
-        """A token for now. Raises ``LoginFailed``, ``Throttled`` and ``Unreachable``."""
+        """A token for now. Raises ``LoginFailed``, ``Throttled`` and ``NoToken``."""
         with self._lock:
             if time.monotonic() >= self._until:
                 self._token, lives = _ask(self._application)
@@ -116,11 +116,11 @@ def _post(application: Application, form: Mapping[str, str]) -> tuple[int, Mappi
         ) as answer:
             return answer.status_code, answer.headers, answer.raw.read(_MOST_BYTES, decode_content=True)
     except requests.exceptions.SSLError:
-        raise Untrusted("No secure connection to where tokens are given out: its certificate is not trusted.") from None
+        raise NoToken("No secure connection to where tokens are given out: its certificate is not trusted.") from None
     except requests.Timeout:
-        raise Unreachable("Where tokens are given out, nobody answers in time.") from None
+        raise NoToken("Where tokens are given out, nobody answers in time.") from None
     except (requests.RequestException, OSError) as problem:
-        raise Unreachable(f"Where tokens are given out can't be reached ({type(problem).__name__}).") from None
+        raise NoToken(f"Where tokens are given out can't be reached ({type(problem).__name__}).") from None
 
 
 def _refusal(status: int, headers: Mapping[str, str], answer: Mapping[str, Any]) -> SideError:
@@ -135,7 +135,7 @@ def _refusal(status: int, headers: Mapping[str, str], answer: Mapping[str, Any])
     if status in (400, 401) and answer.get("error"):
         named = f" (AADSTS{code})" if code else ""
         return LoginFailed(f"The directory gives the application no token{named}.")
-    return Unreachable(f"Where tokens are given out, the answer is none (status {status}).")
+    return NoToken(f"Where tokens are given out, the answer is none (status {status}).")
 
 
 def _assertion(application: Application) -> str:

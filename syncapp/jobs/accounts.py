@@ -95,14 +95,16 @@ def make_slots(account: ServiceAccount) -> None:
 
 # Choice ------------------------------------------------------------------------------------------------------------
 
-_USABLE = """
-SELECT account.*, MIN(slot.id) AS slot
-FROM syncapp_serviceaccount account JOIN syncapp_accountslot slot ON slot.account_id = account.id
-WHERE (slot.owner = '' OR slot.until IS NULL OR slot.until < %s)
-AND account.enabled AND (account.rests_until IS NULL OR account.rests_until <= %s)
-AND account.endpoint NOT IN (SELECT server FROM syncapp_serverrest WHERE until > %s)
-GROUP BY account.id ORDER BY CASE account.id WHEN %s THEN 0 ELSE 1 END, COUNT(*) DESC, account.id
-"""
+_FREE = "(slot.owner = '' OR slot.until IS NULL OR slot.until < %s)"
+_ALL = f"""
+SELECT account.*, COUNT(slot.id) AS slots,
+MIN(CASE WHEN {_FREE} THEN slot.id END) AS slot, SUM(CASE WHEN {_FREE} THEN 1 ELSE 0 END) AS free,
+CASE WHEN account.rests_until > %s THEN 1
+WHEN CASE account.endpoint WHEN '' THEN %s ELSE account.endpoint END
+    IN (SELECT server FROM syncapp_serverrest WHERE until > %s) THEN 1 ELSE 0 END AS rests
+FROM syncapp_serviceaccount account LEFT JOIN syncapp_accountslot slot ON slot.account_id = account.id
+GROUP BY account.id ORDER BY account.id
+"""  # noqa: S608 - no value in it
 _TAKE = """
 UPDATE syncapp_accountslot SET owner = %s, until = %s
 WHERE id = %s AND (owner = '' OR until IS NULL OR until < %s)
@@ -110,20 +112,62 @@ WHERE id = %s AND (owner = '' OR until IS NULL OR until < %s)
 _GIVE_BACK = "UPDATE syncapp_accountslot SET owner = '', until = NULL WHERE id = %s AND owner = %s"
 
 
-def usable(now: dt.datetime, last: int | None = None) -> list[ServiceAccount]:
-    """The accounts that may be used now, those with the most free slots first; ``slot`` is a free one.
+def _all(now: dt.datetime, discovered: str = "") -> list[ServiceAccount]:
+    """Every account, with a free ``slot``, how many are ``free`` of how many ``slots``, and whether it ``rests``.
 
-    Before all others comes the account that served ``last``: its connection and caches are warm at the server.
+    It rests with its server, too; ``discovered`` is the server of accounts without an endpoint.
     """
-    # No account has the key 0.
-    return statements.read(ServiceAccount, _USABLE, (now, now, now, last or 0))
+    return statements.read(ServiceAccount, _ALL, (now, now, now, discovered, now))
+
+
+def _ready(account: ServiceAccount) -> bool:
+    """Whether it can serve somebody now. One that failed is tried by one worker at a time, lest it gets locked."""
+    facts = vars(account)
+    if not account.enabled or facts["rests"] or not facts["free"]:
+        return False
+    return not account.failures or facts["free"] == facts["slots"]
+
+
+def usable(now: dt.datetime, enrollment: Enrollment | None = None) -> list[ServiceAccount]:
+    """The accounts that may be used now, for an enrollment: best first, each with a free ``slot``.
+
+    Those meant for the mailbox and no others; among these, those at the Exchange that served it last. Before all others
+    comes the account that served it last, whose connection and caches are warm at the server; then whoever has the most
+    free slots.
+    """
+    found = _all(now, enrollment.exchange_url if enrollment else "")
+    if enrollment is not None:
+        found = _meant_for(enrollment, found)
+    last = enrollment.account_id if enrollment else None
+    return sorted(filter(_ready, found), key=lambda each: (each.pk != last, -vars(each)["free"], each.pk))
+
+
+def _meant_for(enrollment: Enrollment, accounts: Sequence[ServiceAccount]) -> list[ServiceAccount]:
+    mailbox = str(enrollment.mailbox)
+    fits = {each.pk: each.fits(mailbox) for each in accounts if each.enabled}
+    best = max(fits.values(), default=0)
+    meant = [each for each in accounts if best and fits.get(each.pk) == best]
+    # A mailbox that has been served is known to live at that account's Exchange, whoever is meant for it besides.
+    last = next((each for each in accounts if each.pk == enrollment.account_id), None)
+    there = [each for each in accounts if last and each.endpoint == last.endpoint and fits.get(each.pk)]
+    return [each for each in there if each in meant] or there or meant
+
+
+def unable(now: dt.datetime) -> list[int] | None:
+    """The accounts whose people nobody can serve now, for every account beside them rests or is busy; None: all are."""
+    found = _all(now)
+    able = {(each.endpoint, each.domains) for each in found if _ready(each)}
+    # Whoever was with an account that is used no more goes to another one, wherever that is.
+    waiting = {(each.endpoint, each.domains) for each in found if each.enabled} - able
+    return [each.pk for each in found if (each.endpoint, each.domains) in waiting] if able else None
 
 
 @contextmanager
 def slot_for(enrollment: Enrollment, owner: str, now: dt.datetime, seconds: float) -> Iterator[ServiceAccount | None]:
     """Hold one connection's worth of an account while the body runs; None when no account has one.
 
-    ``seconds`` is how long a slot stays taken when its holder dies.
+    An account without an endpoint comes with the one that is known for the mailbox. ``seconds`` is how long a slot
+    stays taken when its holder dies.
     """
     account, taken = _take_slot(enrollment, owner, now, now + dt.timedelta(seconds=seconds))
     try:
@@ -137,9 +181,15 @@ def _take_slot(
     enrollment: Enrollment, owner: str, now: dt.datetime, until: dt.datetime
 ) -> tuple[ServiceAccount | None, int]:
     """An account and the slot that was taken of it. Whoever is too late for a slot looks for another one."""
-    while found := usable(now, enrollment.account_id):
+    while found := usable(now, enrollment):
         for account in found:
-            slot = int(vars(account)["slot"])
-            if statements.change(_TAKE, (owner, until, slot, now)):
+            if slot := take_slot(account, owner, now, until):
+                account.endpoint = account.endpoint or enrollment.exchange_url
                 return account, slot
     return None, 0
+
+
+def take_slot(account: ServiceAccount, owner: str, now: dt.datetime, until: dt.datetime) -> int:
+    """Take the free slot of an account as ``usable`` gave it; 0 when somebody was faster."""
+    slot = int(vars(account)["slot"])
+    return slot if statements.change(_TAKE, (owner, until, slot, now)) else 0

@@ -10,6 +10,7 @@ import datetime as dt
 import logging
 import random
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -59,6 +60,7 @@ SELECT * FROM syncapp_enrollment WHERE id = (
         AND (lease_owner = '' OR lease_until IS NULL OR lease_until < %s)
         AND (token_refused_at IS NULL OR token_refused_at <= %s)
         AND NOT EXISTS (SELECT 1 FROM syncapp_serverrest WHERE server = %s AND until > %s)
+        AND (account_id IS NULL OR account_id NOT IN ({}))
         ORDER BY due_at LIMIT %s
     ) AS waiting ORDER BY random() LIMIT 1
 )
@@ -104,31 +106,46 @@ def _hand_over(number: int) -> None:
     start_drain(number)
 
 
-def next_due(now: dt.datetime) -> Enrollment | None:
-    """An enrollment to look at now, one of those that have waited longest.
+def next_due(now: dt.datetime, unable: Sequence[int] = ()) -> Enrollment | None:
+    """An enrollment to look at now, one of those that have waited longest and are not with an ``unable`` account.
 
     One of them: workers that all began with the same row would stand in each other's way.
     """
     lapsed, trusted = now - dt.timedelta(seconds=TAKEOVER_SECONDS), now - troubles.CONFIRM_AFTER
-    params = (now, lapsed, trusted, resting.NEXTCLOUD, now, settings.WORKERS)
-    found = statements.read(Enrollment, _NEXT_DUE, params)
+    without = unable or (0,)  # no account has the key 0
+    params = (now, lapsed, trusted, resting.NEXTCLOUD, now, *without, settings.WORKERS)
+    found = statements.read(Enrollment, _NEXT_DUE.format(", ".join("%s" for _ in without)), params)
     return found[0] if found else None
 
 
 def serve_one(owner: str, build: sides.Build | None = None) -> bool:
-    """Sync one slice of one due enrollment. False when there is none, or no account free for it."""
+    """Sync one slice of one due enrollment. False when there is none for which an account is free."""
+    unable: Sequence[int] = ()
     for _ in range(_TRIES):
-        enrollment = next_due(timezone.now())
+        enrollment = next_due(timezone.now(), unable)
         if enrollment is None:
             return False
         with accounts.slot_for(enrollment, owner, timezone.now(), _SLOT_SECONDS) as account:
             if account is None:
-                return False
+                found = accounts.unable(timezone.now())
+                if found is None:
+                    return False
+                # People of another Exchange, whose accounts are free, must not wait behind this one.
+                unable = found
+                if enrollment.account_id not in unable:
+                    _put_off(enrollment)
+                continue
             lease = leases.take(enrollment, owner)
             if lease is not None:
                 serve(lease, enrollment, account, build=build)
                 return True
     return False
+
+
+def _put_off(seen: Enrollment) -> None:
+    """Let others go first, if nobody has served or wanted the enrollment since it was read."""
+    unchanged = Enrollment.objects.filter(pk=seen.pk, fence=seen.fence, due_at=seen.due_at)
+    unchanged.update(due_at=timezone.now() + _PAUSE)
 
 
 # One slice ---------------------------------------------------------------------------------------------------------

@@ -279,3 +279,82 @@ def test_a_slot_comes_back_when_its_holder_died() -> None:
         assert found is None
     with accounts.slot_for(enrollment("bob"), "me", NOW + HOUR, 60) as found:
         assert found is not None
+
+
+def named(mailbox: str | None = None, **values: Any) -> list[str]:
+    """The accounts that may serve somebody, best first."""
+    person = enrollment(mailbox, mailbox=mailbox, **values) if mailbox else None
+    return [each.name for each in accounts.usable(NOW, person)]
+
+
+def test_an_account_serves_whom_it_is_meant_for() -> None:
+    account("all")
+    account("org", domains="example.org,example.net")
+    account("ada", domains="ada@example.org")
+    assert named("bob@example.com") == ["all"]
+    assert named("bob@example.net") == ["org"]
+    assert named("ada@example.org") == ["ada"]
+
+
+def test_nobody_else_steps_in_for_whom_an_account_is_meant() -> None:
+    account("all")
+    resting.rest_account(account("org", domains="example.org"), NOW)
+    assert named("bob@example.org") == []
+
+
+def test_a_mailbox_stays_with_the_exchange_where_it_was_found() -> None:
+    here, there = "http://127.0.0.1:9/here", "http://127.0.0.1:9/there"
+    first = account("first", endpoint=here, slots=1)
+    account("second", endpoint=here)
+    account("third", endpoint=there, slots=5)
+    assert named("new@example.org") == ["third", "second", "first"]
+    assert named("bob@example.org", account=first) == ["first", "second"]
+    resting.rest_account_for(first, NOW, 60)
+    assert named("ben@example.org", account=first) == ["second"]
+    accounts.switch(first, on=False)
+    assert named("eve@example.org", account=first) == ["second"]
+    resting.rest_server(here, NOW)
+    assert named("ida@example.org", account=first) == []
+    accounts.switch(ServiceAccount.objects.get(name="second"), on=False)
+    assert named("joe@example.org", account=first) == ["third"]
+
+
+def test_an_account_whose_login_failed_is_tried_by_one_worker_at_a_time() -> None:
+    row = account(slots=3)
+    resting.rest_account(row, NOW)
+    later = NOW + HOUR
+    with accounts.slot_for(enrollment(), "me", later, 60) as mine:
+        assert mine == row
+        with accounts.slot_for(enrollment("bob"), "you", later, 60) as yours:
+            assert yours is None
+    resting.account_works(row)
+    with (
+        accounts.slot_for(enrollment("carl"), "me", later, 60) as mine,
+        accounts.slot_for(enrollment("dora"), "you", later, 60) as yours,
+    ):
+        assert mine == yours == row
+
+
+def test_an_account_without_an_endpoint_comes_with_that_of_the_mailbox() -> None:
+    url = "http://127.0.0.1:9/found"
+    row = account(endpoint="")
+    with accounts.slot_for(enrollment(exchange_url=url), "me", NOW, 60) as found:
+        assert found is not None
+        assert found.endpoint == url
+    row.refresh_from_db()
+    assert row.endpoint == ""
+    resting.rest_server(url, NOW)
+    with accounts.slot_for(enrollment("bob", exchange_url=url), "me", NOW, 60) as found:
+        assert found is None
+    with accounts.slot_for(enrollment("carl"), "me", NOW, 60) as found:
+        assert found is not None
+
+
+def test_whose_accounts_rest_is_told_from_whose_do_not() -> None:
+    assert accounts.unable(NOW) is None
+    tired = account("tired", endpoint="http://127.0.0.1:9/one")
+    resting.rest_account(tired, NOW)
+    assert accounts.unable(NOW) is None
+    account("awake", endpoint="http://127.0.0.1:9/two")
+    account("off", endpoint="http://127.0.0.1:9/three", enabled=False)
+    assert accounts.unable(NOW) == [tired.pk]

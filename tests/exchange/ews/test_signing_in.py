@@ -19,7 +19,17 @@ from syncapp.exchange.ews.posting import Account, Authentication
 from syncapp.exchange.ews.side import open_side
 from syncapp.exchange.tokens import Application, Tokens
 from syncapp.items.values import Kind
-from syncapp.side import Creation, LoginFailed, NotAllowed, SideError, Throttled, Unreachable, Untrusted, Written
+from syncapp.side import (
+    Creation,
+    LoginFailed,
+    NotAllowed,
+    NoToken,
+    SideError,
+    Throttled,
+    Unreachable,
+    Untrusted,
+    Written,
+)
 from tests.certificates import client_certificate, server_certificate
 from tests.contract import samples
 from tests.exchange.ews.proxy import proxy
@@ -211,7 +221,7 @@ def test_one_failure_is_one_failed_login(lab: Lab, way: str) -> None:
     ],
 )
 def test_a_token_that_is_refused_says_why(lab: Lab, change: dict[str, str], said: str) -> None:
-    with pytest.raises((LoginFailed, Unreachable), match=said) as caught:
+    with pytest.raises((LoginFailed, NoToken), match=said) as caught:
         ask(replace(lab.secret, **change))  # type: ignore[arg-type]
     assert "AADSTS" not in str(caught.value)
 
@@ -245,9 +255,9 @@ def test_a_reason_that_is_not_known_is_named_by_its_number(lab: Lab) -> None:
     ("fault", "expected"),
     [
         ({"status": 429, "headers": {"Retry-After": "12"}}, Throttled),
-        ({"status": 500, "body": "<html>"}, Unreachable),
-        ({"status": 200, "body": "[]"}, Unreachable),
-        ({"status": 302, "headers": {"Location": "https://elsewhere.example"}}, Unreachable),
+        ({"status": 500, "body": "<html>"}, NoToken),
+        ({"status": 200, "body": "[]"}, NoToken),
+        ({"status": 302, "headers": {"Location": "https://elsewhere.example"}}, NoToken),
     ],
 )
 def test_a_token_endpoint_in_trouble_is_no_failed_login(
@@ -290,9 +300,9 @@ def test_a_token_ends_before_its_time_for_us(monkeypatch: pytest.MonkeyPatch) ->
 # Whom to trust -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("way", ["basic", "ntlm", "secret"])
-def test_a_certificate_that_nobody_vouches_for_is_not_trusted(lab: Lab, way: str) -> None:
-    with pytest.raises(Untrusted, match="certificate is not trusted"):
+@pytest.mark.parametrize(("way", "error"), [("basic", Untrusted), ("ntlm", Untrusted), ("secret", NoToken)])
+def test_a_certificate_that_nobody_vouches_for_is_not_trusted(lab: Lab, way: str, error: type[SideError]) -> None:
+    with pytest.raises(error, match="certificate is not trusted"):
         ask(replace(account_of(lab, way), ca_file=None))
     assert lab.control("GET", "traffic") == [], "nothing was sent"
 
