@@ -153,6 +153,13 @@ def _meant_for(enrollment: Enrollment, accounts: Sequence[ServiceAccount]) -> li
     return [each for each in there if each in meant] or there or meant
 
 
+def free_elsewhere(enrollment: Enrollment, now: dt.datetime) -> list[ServiceAccount]:
+    """The accounts that may be used now for an enrollment wherever its mailbox is; those meant for it come first."""
+    mailbox = str(enrollment.mailbox)
+    found = [each for each in _all(now) if _ready(each) and each.fits(mailbox)]
+    return sorted(found, key=lambda each: (-each.fits(mailbox), each.pk))
+
+
 def unable(now: dt.datetime) -> list[int] | None:
     """The accounts whose people nobody can serve now, for every account beside them rests or is busy; None: all are."""
     found = _all(now)
@@ -183,13 +190,23 @@ def _take_slot(
     """An account and the slot that was taken of it. Whoever is too late for a slot looks for another one."""
     while found := usable(now, enrollment):
         for account in found:
-            if slot := take_slot(account, owner, now, until):
+            if slot := _take(account, owner, now, until):
                 account.endpoint = account.endpoint or enrollment.exchange_url
                 return account, slot
     return None, 0
 
 
-def take_slot(account: ServiceAccount, owner: str, now: dt.datetime, until: dt.datetime) -> int:
-    """Take the free slot of an account as ``usable`` gave it; 0 when somebody was faster."""
+@contextmanager
+def hold(account: ServiceAccount, owner: str, now: dt.datetime, until: dt.datetime) -> Iterator[bool]:
+    """Hold the free slot of an account as ``usable`` gave it, while the body runs; False when somebody was faster."""
+    slot = _take(account, owner, now, until)
+    try:
+        yield bool(slot)
+    finally:
+        if slot:
+            statements.change(_GIVE_BACK, (slot, owner))
+
+
+def _take(account: ServiceAccount, owner: str, now: dt.datetime, until: dt.datetime) -> int:
     slot = int(vars(account)["slot"])
     return slot if statements.change(_TAKE, (owner, until, slot, now)) else 0

@@ -22,6 +22,7 @@ from syncapp.engine.look import nothing_happened
 from syncapp.engine.slice import SliceResult, run_slice
 from syncapp.jobs import (
     accounts,
+    backends,
     leases,
     looks,
     owners,
@@ -37,7 +38,7 @@ from syncapp.jobs import (
 )
 from syncapp.jobs.task import task
 from syncapp.models import Enrollment, Run, ServiceAccount, statements
-from syncapp.side import SideError
+from syncapp.side import SideError, SideName
 
 logger = logging.getLogger(__name__)
 
@@ -209,6 +210,9 @@ class _Visit:
         except Exception as error:  # this person's trouble, whatever it is: everybody else goes on
             self.lease.hold()
             _log_failure(self._run(), error)
+            if backends.found_elsewhere(error, self.lease, self.enrollment, self.account):
+                runs.note(self._run(), timezone.now(), "mailbox-elsewhere", SideName.EXCHANGE.value)
+                return self._end(Run.Outcome.FAILED, timezone.now())
             due_at = troubles.met(error, self.enrollment, self.account, timezone.now())
             return self._end(Run.Outcome.FAILED, due_at)
         if result is None:
@@ -220,6 +224,7 @@ class _Visit:
 
     def _with_sides(self, build: sides.Build) -> SliceResult | None:
         """The slice; None when a look was enough."""
+        backends.locate(self.lease, self.enrollment, self.account)
         built = build(self.enrollment, self.account)
         try:
             state = looks.standing(self.enrollment, self.account)

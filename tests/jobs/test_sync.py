@@ -116,6 +116,7 @@ def test_somebody_new_whose_account_is_busy_lets_others_go_first(engine: Engine)
     new = enrollment("new", mailbox="new@example.com", due_at=timezone.now() - HOUR)
     row = person(account=awake)
     assert serve()
+    assert not serve()
     new.refresh_from_db()
     assert new.due_at > timezone.now()
     assert [pk for pk, _ in engine.calls] == [row.pk]
