@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from syncapp.models import ServiceAccount
 
@@ -29,3 +31,41 @@ TRUST = (
     "SHA-256 fingerprint into the account's Fingerprint, after comparing it on the server itself. If it was renewed, "
     "the pinned fingerprint has to be renewed, too."
 )
+NAMES = "Check the Endpoint of the account (or EXCHANGE_URL) for a misspelling, and the name servers of this machine."
+REACH = (
+    "Check that the server runs, that the Endpoint of the account (or EXCHANGE_URL) is right and ends with "
+    "/EWS/Exchange.asmx, and that no firewall stands between; a proxy is named by HTTPS_PROXY."
+)
+_ROLE = (
+    "In the Exchange Management Shell: New-ManagementRoleAssignment -Role ApplicationImpersonation -User ACCOUNT; a "
+    "new assignment may take an hour to work. If all of EWS is refused, look at Set-CASMailbox -EwsEnabled."
+)
+RIGHTS: Mapping[str, str] = {
+    ServiceAccount.AuthType.BASIC.value: _ROLE,
+    ServiceAccount.AuthType.NTLM.value: _ROLE,
+    ServiceAccount.AuthType.OAUTH.value: "Give the application the permission full_access_as_app with admin consent, "
+    "or the role Application EWS.AccessAsApp for this mailbox; a new one may take an hour to work.",
+}
+"""About a login that may not act for a mailbox, by the way to sign in."""
+MAILBOX = (
+    "Check the address of the mailbox (its primary one is wanted), and that it is at this Exchange; one at another "
+    "needs an account there."
+)
+BUSY = "Exchange is busy. Try again in some minutes."
+
+EWS_ENDS = dt.date(2027, 4, 1)
+"""When Microsoft switches EWS off in Exchange Online for everybody (docs/server-behaviour.md, section 4.1)."""
+_ONLINE = ("outlook.office365.com", "outlook.office.com")
+
+
+def ending(url: str, today: dt.date) -> str:
+    """What to say about the end of EWS at this address; "" where it has none."""
+    if (urlsplit(url).hostname or "") not in _ONLINE:
+        return ""
+    left = (EWS_ENDS - today).days
+    if left <= 0:
+        return "Microsoft has switched EWS off in Exchange Online on 1 April 2027."
+    return (
+        "Microsoft is switching EWS off in Exchange Online: since 1 October 2026 for tenants without an allow list, on "
+        f"1 April 2027 for all, in {left} days."
+    )

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import requests
-from requests.utils import select_proxy
+from requests.utils import get_environ_proxies, select_proxy
 
 from syncapp.exchange.ews.envelope import enveloped
 from syncapp.exchange.ews.errors import error_of_fault
@@ -23,16 +23,24 @@ from syncapp.side import Refused, Unreachable
 
 def open_sessions(account: Account) -> Sessions:
     """The connections of an account: straight to Exchange, but where only exchangelib knows the way. Opens none yet."""
-    with requests.Session() as session:
-        found = session.merge_environment_settings(account.url, {}, None, account.ca_file, None)
-    if account.authentication is Authentication.NTLM or select_proxy(account.url, found["proxies"]):
-        sessions: Sessions = Signed(account)
-    else:
-        authorities = found["verify"]
-        sessions = Straight(account, authorities if isinstance(authorities, str) else "")
+    sessions = plain_sessions(account)
     if account.authentication is Authentication.OAUTH:
         return WithTokens(sessions, Tokens(account.application))
     return sessions
+
+
+def plain_sessions(account: Account) -> Sessions:
+    """The same without tokens: with OAuth nobody signs in."""
+    with requests.Session() as session:
+        authorities = session.merge_environment_settings(account.url, {}, None, account.ca_file, None)["verify"]
+    if account.authentication is Authentication.NTLM or proxy_for(account.url):
+        return Signed(account)
+    return Straight(account, authorities if isinstance(authorities, str) else "")
+
+
+def proxy_for(url: str) -> str:
+    """The proxy that the environment names for an address, "" for none."""
+    return select_proxy(url, get_environ_proxies(url)) or ""
 
 
 class Connection:

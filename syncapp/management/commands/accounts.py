@@ -8,21 +8,25 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from syncapp.jobs import accounts, accounts_file
-from syncapp.models import ServiceAccount
+from syncapp.jobs import account_test, accounts, accounts_file, remedies
+from syncapp.models import AccountTestStep, ServiceAccount
 from syncapp.startup import check_ready
 
 
 class Command(BaseCommand):
-    """Imports the file, lists what is known, disables and enables."""
+    """Imports the file, lists what is known, tests, disables and enables."""
 
-    help = "Service accounts: import the file (SERVICE_ACCOUNTS_FILE), list, disable or enable them."
+    help = "Service accounts: import the file (SERVICE_ACCOUNTS_FILE), list, test, disable or enable them."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """One word says what to do."""
         actions = parser.add_subparsers(dest="action", required=True)
         actions.add_parser("import", help="make the accounts those of the file, now")
         actions.add_parser("list", help="the accounts, and what each of them does")
+        test = actions.add_parser("test", help="try what it takes to use an account, step by step")
+        test.add_argument("name", nargs="?", help="the account's name, as listed; all of them without one")
+        test.add_argument("--mailbox", default="", help="act for this mailbox, too")
+        test.add_argument("--write", action="store_true", help="write something into its bin, and remove it")
         for action, words in (("disable", "use an account no more"), ("enable", "use it again")):
             actions.add_parser(action, help=words).add_argument("name", help="the account's name, as listed")
 
@@ -35,6 +39,8 @@ class Command(BaseCommand):
                 self._list()
             case "list":
                 self._list()
+            case "test":
+                self._test(options["name"], options["mailbox"], write=options["write"])
             case action:
                 self._switch(_named(options["name"]), on=action == "enable")
 
@@ -54,11 +60,32 @@ class Command(BaseCommand):
         found = ServiceAccount.objects.order_by("name")
         for account in found:
             self.stdout.write(f"{account.name}: {_where(account)}, {account.auth_type}, {_state(account)}")
+            if sentence := remedies.ending(account.endpoint, timezone.now().date()):
+                self.stdout.write(f"  {sentence}")
         if not found:
             self.stdout.write(
                 f"There is no service account. List them in {settings.SERVICE_ACCOUNTS_FILE}, then: manage.py "
                 "accounts import"
             )
+
+    def _test(self, name: str | None, mailbox: str, *, write: bool) -> None:
+        tested = [_named(name)] if name else list(ServiceAccount.objects.filter(enabled=True).order_by("name"))
+        if not tested:
+            raise CommandError("There is no service account to test. Begin with: manage.py accounts import")
+        well = [self._test_one(account, mailbox, write=write) for account in tested]
+        if not all(well):
+            raise CommandError(f"{well.count(False)} of {len(well)} accounts cannot be used as they are.")
+        self.stdout.write("All is well." if mailbox else "All is well so far. Name a mailbox to try more: --mailbox")
+
+    def _test_one(self, account: ServiceAccount, mailbox: str, *, write: bool) -> bool:
+        self.stdout.write(f"{account.name}:")
+        well = True
+        for step in account_test.perform(account_test.begin(account, mailbox, write=write)):
+            self.stdout.write(f"  {_MARKS[step.state]:7} {step.get_name_display()}: {step.text}")
+            if step.state == AccountTestStep.State.FAILED:
+                self.stdout.write(f"          {step.remedy}")
+                well = False
+        return well
 
     def _switch(self, account: ServiceAccount, *, on: bool) -> None:
         accounts.switch(account, on=on)
@@ -68,6 +95,13 @@ class Command(BaseCommand):
             else f'"{account.name}" is used no more; what is under way comes to its end. To use it again: manage.py '
             f'accounts enable "{account.name}"'
         )
+
+
+_MARKS: dict[str, str] = {
+    AccountTestStep.State.DONE: "ok",
+    AccountTestStep.State.FAILED: "FAILED",
+    AccountTestStep.State.SKIPPED: "-",
+}
 
 
 def _named(name: str) -> ServiceAccount:
