@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import stat
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,22 +19,14 @@ from syncapp.models import ServiceAccount
 
 _BASIC, _OAUTH = ServiceAccount.AuthType.BASIC, ServiceAccount.AuthType.OAUTH
 
-KEYS: Mapping[str, str] = {
-    "Username": "who signs in (Basic, NTLM)",
-    "Password": "with which password",
-    "AppId": "the application of Microsoft 365 that signs in instead",
-    "ClientSecret": "its secret",
-    "Certificate": "or a PEM file with its certificate and private key, beside this file",
-    "TenantId": "the directory of the application: its id or a domain (default: TENANT_ID in .env)",
-    "Authority": "where it gets its tokens (default: https://login.microsoftonline.com)",
-    "Name": "what the account is called here (default: Username or AppId)",
-    "AuthType": "basic (the default), ntlm or oauth (the default with an AppId)",
-    "Endpoint": "the EWS address (default: EXCHANGE_URL in .env, else autodiscover)",
-    "Domains": "a list of mail domains and addresses that it is for (default: all)",
-    "Fingerprint": "the SHA-256 fingerprint of the server's certificate, if no authority vouches for it",
-    "MaxConnections": "how many may use it at a time, 1 to 100 (default: 8)",
-}
-"""What an entry may hold; docs/service-accounts.md shows the same table."""
+KEYS = frozenset(
+    {
+        *("Username", "Password"),
+        *("AppId", "ClientSecret", "Certificate", "TenantId", "Authority"),
+        *("Name", "AuthType", "Endpoint", "Domains", "Fingerprint", "MaxConnections"),
+    }
+)
+"""What an entry may hold; docs/service-accounts.md says what each of them means."""
 
 _DEFAULT_AUTHORITY = "https://login.microsoftonline.com"
 _MOST_BYTES = 1_000_000
@@ -196,7 +187,8 @@ class _Entry:
 
     def _fingerprint(self) -> str:
         given = self._text("Fingerprint")
-        digits = re.sub(r"^sha256[ :=]|[\s:]", "", given.lower())
+        # As openssl prints it: sha256 Fingerprint=AB:CD:...
+        digits = re.sub(r"^sha-?256|fingerprint|[\s:=]", "", given.lower())
         if given and not re.fullmatch("[0-9a-f]{64}", digits):
             raise self._wrong("has a Fingerprint that is no SHA-256 fingerprint (64 hexadecimal digits)")
         return digits

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
+from connector_project.env import BASE_DIR
 from syncapp.jobs import accounts, accounts_file, resting
 from syncapp.models import AccountSlot, ServiceAccount
 from tests.certificates import client_certificate
@@ -57,7 +58,7 @@ def test_everything_can_be_said_for_each_account(tmp_path: Path) -> None:
                 "Endpoint": "https://mail.example.org/EWS/Exchange.asmx",
                 "Domains": ["Example.org", "ada@example.com"],
                 "MaxConnections": 3,
-                "Fingerprint": "SHA256=" + ":".join(["AB"] * 32),
+                "Fingerprint": "sha256 Fingerprint=" + ":".join(["AB"] * 32),
             }
         ],
     )
@@ -95,6 +96,11 @@ def test_a_certificate_stands_in_for_the_secret_of_an_application(tmp_path: Path
     pem = client_certificate(tmp_path / "app.pem")
     (found,) = read(tmp_path, [{"AppId": "1", "Certificate": "app.pem", "TenantId": "t"}])
     assert (found.certificate, found.password, found.auth_type) == (pem, "", "oauth")
+
+
+def test_every_key_is_explained() -> None:
+    table = (BASE_DIR / "docs" / "service-accounts.md").read_text()
+    assert [key for key in accounts_file.KEYS if f"`{key}`" not in table] == []
 
 
 def test_no_file_means_no_accounts(tmp_path: Path) -> None:
