@@ -1,4 +1,4 @@
-"""Who asks: Basic, NTLM and bearer tokens; accounts that are locked after failed logins, or whose password expired.
+"""Who asks: Basic, NTLM, Kerberos, bearer tokens; accounts that are locked after failed logins, or have expired.
 
 A server that refuses does not say why: wrong, expired and locked all get the same 401, as from IIS.
 """
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lab.exchange import kerberos
 from lab.exchange.ntlm import Handshakes
 from lab.exchange.oauth import Directory
 from lab.exchange.records import Account
@@ -27,6 +28,7 @@ _CHALLENGES = (
     ("WWW-Authenticate", 'Basic realm="lab Exchange"'),
     ("WWW-Authenticate", "NTLM"),
     ("WWW-Authenticate", 'Bearer realm="lab Exchange"'),
+    *((("WWW-Authenticate", "Negotiate"),) if kerberos.offered() else ()),
 )
 
 
@@ -95,6 +97,9 @@ class Access:
                 return self._basic(given)
             case "ntlm":
                 return self._ntlm(environ["gunicorn.socket"], given)
+            case "negotiate" if kerberos.offered():
+                name = kerberos.principal(given)
+                return (name and self._stored(name)) or Refusal()
             case "bearer":
                 return self._directory.account(given) or Refusal()
         signed_in = self._handshakes.account_of(environ.get("gunicorn.socket"))

@@ -87,7 +87,7 @@ def _remedy(step: AccountTestStep, account: ServiceAccount, error: SideError) ->
         case LoginFailed():
             return remedies.LOGIN[account.auth_type]
         case NoToken():
-            return remedies.TOKENS
+            return remedies.tokens(account.auth_type)
         case Untrusted():
             return remedies.TRUST
         case NotAllowed():

@@ -16,16 +16,28 @@ _PASSWORD = (
 LOGIN: Mapping[str, str] = {
     ServiceAccount.AuthType.BASIC.value: _PASSWORD,
     ServiceAccount.AuthType.NTLM.value: _PASSWORD,
+    ServiceAccount.AuthType.KERBEROS.value: _PASSWORD,
     ServiceAccount.AuthType.OAUTH.value: "Check the application in the Microsoft Entra admin center: its client secret "
     "or certificate, and its permission full_access_as_app with admin consent; then AppId, TenantId and ClientSecret "
     f"or Certificate where the account is listed. {_MEANWHILE}",
 }
 """About a failed login, by the way to sign in."""
 
-TOKENS = (
+_TICKETS = (
+    "Check that /etc/krb5.conf names the realm of the account, that this machine can reach its domain controllers, and "
+    "that the account's name is written as svc@EXAMPLE.ORG."
+)
+_AUTHORITY = (
     "Check that this machine can reach the Authority of the account (https://login.microsoftonline.com), through a "
     "proxy if need be (HTTPS_PROXY)."
 )
+
+
+def tokens(auth_type: str) -> str:
+    """About an account that gets no token, or no ticket."""
+    return _TICKETS if auth_type == ServiceAccount.AuthType.KERBEROS else _AUTHORITY
+
+
 TRUST = (
     "If the server's certificate is one of your own authority, name that in CA_FILE; if it is self-signed, write its "
     "SHA-256 fingerprint into the account's Fingerprint, after comparing it on the server itself. If it was renewed, "
@@ -43,6 +55,7 @@ _ROLE = (
 RIGHTS: Mapping[str, str] = {
     ServiceAccount.AuthType.BASIC.value: _ROLE,
     ServiceAccount.AuthType.NTLM.value: _ROLE,
+    ServiceAccount.AuthType.KERBEROS.value: _ROLE,
     ServiceAccount.AuthType.OAUTH.value: "Give the application the permission full_access_as_app with admin consent, "
     "or the role Application EWS.AccessAsApp for this mailbox; a new one may take an hour to work.",
 }

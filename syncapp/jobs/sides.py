@@ -35,13 +35,6 @@ _sessions: Kept[posting.Sessions] = Kept(_ACCOUNTS)
 _servers: Kept[Connections] = Kept(_ACCOUNTS)
 _people: Kept[Connections] = Kept(_PEOPLE)
 
-_AUTHENTICATION = {
-    ServiceAccount.AuthType.BASIC.value: posting.Authentication.BASIC,
-    ServiceAccount.AuthType.NTLM.value: posting.Authentication.NTLM,
-    ServiceAccount.AuthType.OAUTH.value: posting.Authentication.OAUTH,
-}
-
-
 Build = Callable[[Enrollment, ServiceAccount], list[SidesOf]]
 """``build``, or what tests put in its place."""
 
@@ -77,7 +70,7 @@ def service_of(account: ServiceAccount) -> posting.Account:
         url=account.endpoint,
         username=account.username,
         password=str(account.password),
-        authentication=_AUTHENTICATION[account.auth_type],
+        authentication=posting.Authentication(account.auth_type),
         ca_file=str(settings.CA_FILE) if settings.CA_FILE else None,
         request_seconds=EWS_SECONDS,
         fingerprint=account.fingerprint,

@@ -142,7 +142,7 @@ def _exchange(error: SideError, enrollment: Enrollment, account: ServiceAccount,
             return _exchange_busy(error, enrollment, account, now)
         case NoToken():
             resting.rest_account_for(account, now, _TROUBLE_SECONDS)
-            _of_account(account, "token", "exchange-token", str(error), remedies.TOKENS)
+            _of_account(account, "token", "exchange-token", str(error), remedies.tokens(account.auth_type))
             return now
         case Untrusted():
             resting.rest_account_for(account, now, _TROUBLE_SECONDS)

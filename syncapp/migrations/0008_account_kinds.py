@@ -49,7 +49,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='serviceaccount',
             name='auth_type',
-            field=models.CharField(choices=[('basic', 'Basic'), ('ntlm', 'NTLM'), ('oauth', 'OAuth 2.0')], default='basic', max_length=10),
+            field=models.CharField(choices=[('basic', 'Basic'), ('ntlm', 'NTLM'), ('kerberos', 'Kerberos'), ('oauth', 'OAuth 2.0')], default='basic', max_length=10),
         ),
         migrations.AlterField(
             model_name='serviceaccount',

@@ -29,6 +29,7 @@ class ServiceAccount(models.Model):
 
         BASIC = "basic", "Basic"
         NTLM = "ntlm", "NTLM"
+        KERBEROS = "kerberos", "Kerberos"
         OAUTH = "oauth", "OAuth 2.0"
 
     class Origin(models.TextChoices):

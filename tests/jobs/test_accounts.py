@@ -121,7 +121,7 @@ USER = {"Username": "a", "Password": "secret"}
         ([USER, {"Password": "secret"}], "Entry 2 of admins.json has no Username"),
         ([{"Username": "a", "Password": 7}], "a Password that is not a text"),
         ([{**USER, "Pasword": "x"}], '"Pasword" that means nothing'),
-        ([{**USER, "AuthType": "digest"}], "none of basic, ntlm, oauth"),
+        ([{**USER, "AuthType": "digest"}], "none of basic, ntlm, kerberos, oauth"),
         ([{**USER, "AuthType": "oauth"}], "has no AppId"),
         ([{**USER, "Endpoint": "mail"}], "not an address"),
         ([{**USER, "Endpoint": "https://a:b@mail.example.org"}], "holds credentials"),

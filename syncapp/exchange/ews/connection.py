@@ -33,7 +33,8 @@ def plain_sessions(account: Account) -> Sessions:
     """The same without tokens: with OAuth nobody signs in."""
     with requests.Session() as session:
         authorities = session.merge_environment_settings(account.url, {}, None, account.ca_file, None)["verify"]
-    if account.authentication is Authentication.NTLM or proxy_for(account.url):
+    signs_connections = account.authentication in (Authentication.NTLM, Authentication.KERBEROS)
+    if signs_connections or proxy_for(account.url):
         return Signed(account)
     return Straight(account, authorities if isinstance(authorities, str) else "")
 

@@ -28,11 +28,12 @@ STEP_SECONDS = 60.0
 
 
 class Authentication(StrEnum):
-    """How the service account signs in, by exchangelib's names (which knows nothing of our tokens)."""
+    """How the service account signs in."""
 
     BASIC = "basic"
-    NTLM = "NTLM"
-    OAUTH = "no authentication"
+    NTLM = "ntlm"
+    KERBEROS = "kerberos"
+    OAUTH = "oauth"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Requests through exchangelib, which signs in a connection (NTLM) and knows the way through a proxy.
+"""Requests through exchangelib, which signs in a connection (NTLM, Kerberos) and knows the way through a proxy.
 
 What it does not do here is wait (FailFast: resting times are ours), guess versions, build objects, or log content.
 """
@@ -11,14 +11,16 @@ from contextlib import closing
 from typing import Any
 
 import requests
-from exchangelib import Credentials
+from exchangelib import BASIC, NTLM, Credentials
 from exchangelib.configuration import Configuration
 from exchangelib.errors import ErrorTimeoutExpired, EWSError, TransportError
 from exchangelib.protocol import BaseProtocol, FailFast
+from exchangelib.transport import NOAUTH
 from exchangelib.util import post_ratelimited
 from exchangelib.version import EXCHANGE_2013_SP1, Version
 from requests.cookies import RequestsCookieJar
 
+from syncapp.exchange.ews.kerberos import Kerberos
 from syncapp.exchange.ews.posting import (
     USER_AGENT,
     Account,
@@ -38,6 +40,8 @@ _exchangelib_log.addHandler(logging.NullHandler())
 _exchangelib_log.propagate = False
 
 _CHUNK_BYTES = 64 * 1024
+_NAMES = {Authentication.BASIC: BASIC, Authentication.NTLM: NTLM}
+"""What exchangelib calls the ways to sign in that it has. Our tokens and tickets are no affair of its own."""
 
 
 class _Answers(FailFast):  # type: ignore[misc]  # exchangelib has no types
@@ -57,12 +61,15 @@ class Signed(BaseProtocol):  # type: ignore[misc]
     def __init__(self, account: Account) -> None:
         self._ca_file = account.ca_file
         self._fingerprint = account.fingerprint
-        with_tokens = account.authentication is Authentication.OAUTH
+        self._kerberos: Kerberos | None = None
+        if account.authentication is Authentication.KERBEROS:
+            self._kerberos = Kerberos(account.username, account.password, bound=account.url.startswith("https:"))
+        by_name = account.authentication in _NAMES
         super().__init__(
             Configuration(
-                credentials=None if with_tokens else Credentials(account.username, account.password),
+                credentials=Credentials(account.username, account.password) if by_name else None,
                 service_endpoint=account.url,
-                auth_type=account.authentication.value,
+                auth_type=_NAMES.get(account.authentication, NOAUTH),
                 # The lowest version that has all we use: every server since understands it, and none has to be asked.
                 version=Version(EXCHANGE_2013_SP1),
                 retry_policy=_Answers(),
@@ -82,6 +89,8 @@ class Signed(BaseProtocol):  # type: ignore[misc]
         found = session.merge_environment_settings(self.service_endpoint, {}, None, self._ca_file, None)
         session.proxies, session.verify = found["proxies"], found["verify"]
         session.trust_env = False
+        if self._kerberos is not None:
+            session.auth = self._kerberos
         if self._fingerprint:
             session.verify = False
             # exchangelib's own adapter is mounted at the endpoint; no prefix may be left to another one.
