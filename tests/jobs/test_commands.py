@@ -48,7 +48,10 @@ def test_an_account_is_disabled_and_enabled(settings: Settings, capsys: pytest.C
     assert "sync1: http://127.0.0.1:9/EWS/Exchange.asmx, basic, switched off" in capsys.readouterr().out
     call_command("accounts", "enable", "sync1")
     assert ServiceAccount.objects.get().enabled
-    with pytest.raises(CommandError, match='no service account "sync2"; there are: sync1'):
+    settings.SERVICE_ACCOUNTS_FILE.write_text(json.dumps([{"Username": "sync3", "Password": "secret"}]))
+    with pytest.raises(CommandError, match='"sync1" is no longer listed in'):
+        call_command("accounts", "enable", "sync1")
+    with pytest.raises(CommandError, match='no service account "sync2"; there are: sync1, sync3'):
         call_command("accounts", "disable", "sync2")
 
 

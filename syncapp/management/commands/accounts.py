@@ -89,12 +89,18 @@ class Command(BaseCommand):
 
     def _switch(self, account: ServiceAccount, *, on: bool) -> None:
         accounts.switch(account, on=on)
-        self.stdout.write(
-            f'"{account.name}" is used again.'
-            if on
-            else f'"{account.name}" is used no more; what is under way comes to its end. To use it again: manage.py '
-            f'accounts enable "{account.name}"'
-        )
+        if not on:
+            self.stdout.write(
+                f'"{account.name}" is used no more; what is under way comes to its end. To use it again: manage.py '
+                f'accounts enable "{account.name}"'
+            )
+            return
+        if account.origin == ServiceAccount.Origin.FILE:
+            self._import()  # which disables it again if it is not listed any more
+        account.refresh_from_db()
+        if not account.enabled:
+            raise CommandError(f'"{account.name}" is no longer listed in {settings.SERVICE_ACCOUNTS_FILE}.')
+        self.stdout.write(f'"{account.name}" is used again.')
 
 
 _MARKS: dict[str, str] = {
