@@ -216,11 +216,20 @@ VARIABLES: tuple[Variable, ...] = (
              "a long random text"),
     Variable("SHARED_SECRET_PREVIOUS", text, "", "Its former value, while it is being replaced.", ""),
     Variable("EXCHANGE_URL", url, "",
-             "The EWS endpoint of Exchange, for service accounts that name none of their own.",
-             "https://mail.example.org/EWS/Exchange.asmx"),
+             "The EWS endpoint of Exchange, for service accounts that name none of their own. Empty: autodiscover "
+             "tells where each mailbox is.", "https://mail.example.org/EWS/Exchange.asmx"),
+    Variable("AUTODISCOVER_URL", url, "",
+             "The server to ask where a mailbox is. Empty: https://autodiscover.DOMAIN and https://DOMAIN, for "
+             "applications https://outlook.office365.com.", "https://mail.example.org"),
+    Variable("AUTODISCOVER_DOMAINS", domains, "",
+             "Domains, separated by commas, to whose servers autodiscover may lead besides the mailbox's own: they get "
+             "the passwords of service accounts.", "hoster.example"),
+    Variable("TENANT_ID", text, "",
+             "The directory (tenant) of Microsoft 365, for applications that name none of their own: its id or one of "
+             "its domains.", "contoso.onmicrosoft.com"),
     Variable("SERVICE_ACCOUNTS_FILE", path, "admins.json",
-             'Service accounts: a JSON list of {"Username": ..., "Password": ...}, each with an optional Name, '
-             "Endpoint, AuthType (basic or ntlm) and MaxConnections.", "admins.json"),
+             'Service accounts: a JSON list of {"Username": ..., "Password": ...} or {"AppId": ..., "ClientSecret": '
+             "...}; docs/service-accounts.md names all keys.", "admins.json"),
     Variable("CA_FILE", certificates, "",
              "Certificates of authorities (PEM) to check both servers against, in place of the usual "
              "ones.", "/etc/ssl/certs/our-ca.pem"),
@@ -314,7 +323,7 @@ def parse(environment: Mapping[str, str]) -> dict[str, Any]:
             values[variable.name] = variable.parse(given) if given else _empty(variable)
         except ValueError as error:
             sentences.append(f"- {variable.name} {error}.{example}")
-    for name in ("NEXTCLOUD_URL", "EXCHANGE_URL"):
+    for name in ("NEXTCLOUD_URL", "EXCHANGE_URL", "AUTODISCOVER_URL"):
         if str(values.get(name, "")).startswith("http://") and not values.get("ALLOW_HTTP"):
             sentences.append(f"- {name} begins with http://, which would send passwords in clear. Use https://.")
     if sentences:

@@ -26,6 +26,14 @@ _FIRST_PORT = 8800
 BENCH: Mapping[str, str] = {"WORKERS": "2", "SYNC_INTERVAL": "86400", "REFRESH_INTERVAL": "86400"}
 """Two workers, who do nothing of their own accord: the bench says when."""
 
+BENCH_ACCOUNTS: Mapping[str, str] = {
+    **BENCH,
+    "WORKERS": "4",
+    "WINDOW_DAYS_BACK": "3650",
+    "WINDOW_DAYS_AHEAD": "3650",
+}
+"""The same for the bench of service accounts: one worker for each of them, and no event that is left out."""
+
 
 @dataclass(frozen=True)
 class Ports:
@@ -97,7 +105,7 @@ def use(arguments: Sequence[str]) -> None:
     if once or bench:
         shutil.rmtree(place.directory, ignore_errors=True)
     if not place.env_file.exists():
-        make(place, BENCH if bench else {})
+        make(place, {} if not bench else BENCH_ACCOUNTS if "accounts" in arguments else BENCH)
     os.environ["ENV_FILE"] = str(place.env_file)
 
 

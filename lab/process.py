@@ -32,10 +32,11 @@ class ServerDidNotStart(RuntimeError):
 
 
 class _Server(BaseApplication):  # type: ignore[misc]
-    def __init__(self, create: Callable[[], Any], port: int, verbose: bool) -> None:
+    def __init__(self, create: Callable[[], Any], port: int, verbose: bool, certificate: Path | None) -> None:
         self._create = create
         self._port = port
         self._verbose = verbose
+        self._certificate = str(certificate) if certificate else None
         super().__init__()
 
     def load_config(self) -> None:
@@ -50,6 +51,8 @@ class _Server(BaseApplication):  # type: ignore[misc]
             "timeout": 0,
             "control_socket_disable": True,
             "loglevel": "info" if self._verbose else "error",
+            "certfile": self._certificate,
+            "keyfile": self._certificate,
             "post_worker_init": _announce,
         }
         for name, value in settings.items():
@@ -63,7 +66,8 @@ class _Server(BaseApplication):  # type: ignore[misc]
 def _announce(worker: Any) -> None:
     """Say where the server listens, once the worker has its app: an app that can't start never says it."""
     port = worker.sockets[0].getsockname()[1]
-    sys.stdout.write(f"{ANNOUNCEMENT}http://127.0.0.1:{port}\n")
+    scheme = "https" if worker.cfg.is_ssl else "http"
+    sys.stdout.write(f"{ANNOUNCEMENT}{scheme}://127.0.0.1:{port}\n")
     sys.stdout.flush()
 
 
@@ -96,13 +100,14 @@ def run(
         help="port on 127.0.0.1; 0 picks a free one (default)",
     )
     parser.add_argument("--data", type=Path, required=True, help="SQLite file, created when missing")
+    parser.add_argument("--certificate", type=Path, help="speak TLS with this key and certificate (one PEM file)")
     parser.add_argument("--verbose", action="store_true", help="log what gunicorn does")
     parser.add_argument("--end-with-parent", action="store_true", help="stop when standard input closes")
     options = parser.parse_args(argv)
     options.data.parent.mkdir(parents=True, exist_ok=True)
     if options.end_with_parent:
         _end_with_parent()
-    _Server(lambda: create_app(options.data), options.port, options.verbose).run()
+    _Server(lambda: create_app(options.data), options.port, options.verbose, options.certificate).run()
 
 
 class ServerProcess:
@@ -153,11 +158,18 @@ class ServerProcess:
         self.stop()
 
 
-def start(module: str, data: Path, port: int = 0, timeout: float = 30, log: Path | None = None) -> ServerProcess:
+def start(
+    module: str,
+    data: Path,
+    port: int = 0,
+    timeout: float = 30,
+    log: Path | None = None,
+    certificate: Path | None = None,
+) -> ServerProcess:
     """Start ``python -m module`` and return when it accepts connections.
 
-    The server ends with this process, whatever ends it. ``log`` receives its standard error (default: ours).
-    Raises ServerDidNotStart.
+    The server ends with this process, whatever ends it. ``log`` receives its standard error (default: ours). With a
+    ``certificate`` (and its key, in one PEM file) it speaks TLS. Raises ServerDidNotStart.
     """
     command = [
         sys.executable,
@@ -168,6 +180,7 @@ def start(module: str, data: Path, port: int = 0, timeout: float = 30, log: Path
         "--data",
         str(data.resolve()),
         "--end-with-parent",
+        *(["--certificate", str(certificate.resolve())] if certificate else []),
     ]
     with log.open("ab") if log else contextlib.nullcontext() as errors:
         process = subprocess.Popen(

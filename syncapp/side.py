@@ -171,10 +171,15 @@ class SideError(Exception):
 
 @dataclass(eq=False)
 class Throttled(SideError):
-    """The server asks for rest. ``seconds`` says how long if it said so. ``whole_server`` when all of it must rest."""
+    """The server asks for rest. ``seconds`` says how long if it said so.
+
+    ``whole_server`` when all of it must rest; ``account`` when it is the account that asked too much, whomever it acted
+    for.
+    """
 
     seconds: float | None = None
     whole_server: bool = False
+    account: bool = False
 
     def __str__(self) -> str:
         return "The server is busy and asked us to wait."
@@ -219,6 +224,14 @@ class Unreachable(SideError):
     def __init__(self, message: str, sent: bool = False) -> None:
         super().__init__(message)
         self.sent = sent
+
+
+class Untrusted(Unreachable):
+    """The server could not prove who it is; nothing was sent."""
+
+
+class NoToken(Unreachable):
+    """Where the account gets its tokens there is trouble: for now it can't sign in, whomever it acts for."""
 
 
 class NotAllowed(SideError):

@@ -196,6 +196,7 @@ _SENTENCES: Mapping[str, Callable[[Line], str]] = {
     "folder-missing": _plain(gettext_noop("The folder in %(side)s is missing.")),
     "held": _held,
     "late-copy-removed": _plain(gettext_noop("A late copy of ours was removed from %(side)s.")),
+    "mailbox-elsewhere": _plain(gettext_noop("The mailbox was found at another Exchange.")),
     "made-again": _plain(gettext_noop("Created again in %(side)s as history had it.")),
     "moved": _plain(gettext_noop("Moved to another folder in %(side)s.")),
     "nothing-paired": _plain(gettext_noop("No folder could be paired.")),

@@ -8,17 +8,13 @@ import socket
 import ssl
 import threading
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from syncapp import http
 from syncapp.http import Broken, Connections, Limits, NotConnected, TooLarge, TooSlow
+from tests.certificates import server_certificate
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 EMPTY = b"HTTP/1.1 204 No Content\r\n\r\n"
@@ -266,24 +262,6 @@ def test_cookies_are_kept_until_they_expire() -> None:
 # TLS -------------------------------------------------------------------------------------------------------------
 
 
-def certificate(folder: Path, address: str) -> Path:
-    """A file with a certificate for an address, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Lab")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address(address))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    file = folder / "server.pem"
-    file.write_bytes(private + made.public_bytes(pem))
-    return file
-
-
 @pytest.mark.parametrize(
     ("address", "known", "trusted"),
     [("127.0.0.1", True, True), ("127.0.0.1", False, False), ("127.0.0.2", True, False)],
@@ -291,7 +269,7 @@ def certificate(folder: Path, address: str) -> Path:
 def test_only_a_certificate_of_a_known_authority_for_this_server_is_trusted(
     address: str, known: bool, trusted: bool, tmp_path: Path
 ) -> None:
-    file = certificate(tmp_path, address)
+    file = server_certificate(tmp_path, address)
     serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     serving.load_cert_chain(file)
     authorities = ssl.create_default_context(cafile=file) if known else None

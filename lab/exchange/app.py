@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hmac
 import json
 import sys
 import traceback
@@ -14,7 +11,8 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from lab.exchange import soap
+from lab.exchange import autodiscover, oauth, soap
+from lab.exchange.access import Access, Refusal
 from lab.exchange.call import open_call
 from lab.exchange.control import Controls
 from lab.exchange.operations import OPERATIONS
@@ -67,7 +65,19 @@ class App:
         self.traffic = Traffic()
         self.pace = Pace()
         self._meter = Meter()
-        self._controls = Controls(self.store, self.faults, self.traffic, self._meter, self.pace)
+        self._directory = oauth.Directory()
+        self._access = Access(self.store, self._directory, path.parent)
+        self._autodiscover = autodiscover.Autodiscover()
+        self._controls = Controls(
+            self.store,
+            self.faults,
+            self.traffic,
+            self._meter,
+            self.pace,
+            self._access,
+            self._directory,
+            self._autodiscover,
+        )
 
     def __call__(self, environ: Environ, start: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
@@ -97,9 +107,11 @@ class App:
         return answer
 
     def _answer(self, environ: Environ, path: str, body: bytes | None, noted: Exchanged) -> tuple[Answer, Fault | None]:
-        account = self._account(environ)
-        if account is None:
-            return Answer(401, headers=[("WWW-Authenticate", 'Basic realm="lab Exchange"')]), None
+        if path.lower().startswith(autodiscover.PATH) or path.endswith(oauth.TOKEN_PATH):
+            return self._open_to_all(environ, path, body or b"", noted)
+        account = self._access.account(environ)
+        if isinstance(account, Refusal):
+            return Answer(401, headers=list(account.headers)), None
         noted.user = account.name
         if path.lower() != ENDPOINT:
             return Answer(404), None
@@ -121,22 +133,32 @@ class App:
             struck = _struck(fault, operation)
             if struck is not None:
                 return struck, fault
-        with self.pace.work(noted.operation, lambda: _count(operation)):
-            return self._operate(account, envelope, operation), fault
-
-    def _account(self, environ: Environ) -> Account | None:
-        scheme, _, encoded = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
-        if scheme.lower() != "basic":
-            return None
         try:
-            name, _, password = base64.b64decode(encoded, validate=True).decode("utf-8").partition(":")
-        except (binascii.Error, UnicodeDecodeError):
-            return None
-        with self.store.lock:
-            account = self.store.account(name)
-        if account is None or not hmac.compare_digest(account.password.encode(), password.encode()):
-            return None
-        return account
+            with self._access.at_work(account), self.pace.work(noted.operation, lambda: _count(operation)):
+                return self._operate(account, envelope, operation), fault
+        except SoapFault as error:
+            return Answer(500, soap.fault(error)), fault
+
+    def _open_to_all(self, environ: Environ, path: str, body: bytes, noted: Exchanged) -> tuple[Answer, Fault | None]:
+        """What needs no login: autodiscover, and the endpoint that gives out tokens."""
+        here = f"{environ['wsgi.url_scheme']}://{environ['HTTP_HOST']}"
+        noted.operation = "Autodiscover" if path.lower().startswith(autodiscover.PATH) else "Token"
+        fault = self.faults.strike(noted.operation, [], path)
+        if fault is not None:
+            wait_out(fault)
+            if fault.status is not None:
+                return Answer(fault.status, fault.body.encode(), "text/plain", list(fault.headers.items())), fault
+        headers: list[tuple[str, str]] = []
+        if noted.operation == "Token":
+            tenant = path.removesuffix(oauth.TOKEN_PATH).strip("/")
+            status, value = self._directory.token(here + path, tenant, body)
+        else:
+            query = environ.get("QUERY_STRING", "")
+            with self.store.lock:
+                known = self.store.mailbox(autodiscover.address_in(path, query)) is not None
+            own = f"{here}/EWS/Exchange.asmx"
+            status, value, headers = self._autodiscover.answer(path, query, own, known)
+        return Answer(status, json.dumps(value).encode(), "application/json", headers), fault
 
     def _operate(self, account: Account, envelope: Element, operation: Element) -> Answer:
         name = local(operation)

@@ -7,6 +7,9 @@ import json
 from typing import Any
 from urllib.parse import parse_qs
 
+from lab.exchange.access import Access
+from lab.exchange.autodiscover import Autodiscover
+from lab.exchange.oauth import BadApp, Directory
 from lab.exchange.properties import KINDS
 from lab.exchange.records import Account, Mailbox
 from lab.exchange.store import Store
@@ -34,12 +37,25 @@ def _text(data: Any, name: str, default: str | None = None) -> str:
 class Controls:
     """Answers ``/lab/*``: JSON in, JSON out (see lab.exchange for the list)."""
 
-    def __init__(self, store: Store, faults: FaultPlan, traffic: Traffic, meter: Meter, pace: Pace) -> None:
+    def __init__(
+        self,
+        store: Store,
+        faults: FaultPlan,
+        traffic: Traffic,
+        meter: Meter,
+        pace: Pace,
+        access: Access,
+        directory: Directory,
+        autodiscover: Autodiscover,
+    ) -> None:
         self._store = store
         self._faults = faults
         self._traffic = traffic
         self._meter = meter
         self._pace = pace
+        self._access = access
+        self._directory = directory
+        self._autodiscover = autodiscover
 
     def handle(self, method: str, path: str, environ: dict[str, Any], body: bytes | None) -> Result:
         """The answer to one control request as (status, JSON value)."""
@@ -52,7 +68,7 @@ class Controls:
             if not isinstance(data, dict) and not handler.__name__.endswith("_faults"):
                 raise _Refused("this control takes a JSON object")
             result: Result = (200, handler(data, query))
-        except (_Refused, BadFault, BadPace, json.JSONDecodeError) as error:
+        except (_Refused, BadApp, BadFault, BadPace, json.JSONDecodeError) as error:
             return 400, {"error": str(error)}
         except KeyError as error:
             return 400, {"error": f"{error.args[0]} is missing"}
@@ -110,6 +126,38 @@ class Controls:
         self._store.reset(keep_accounts=bool(data.get("keep_accounts", True)))
         self._faults.clear()
         self._traffic.clear()
+        self._access.reset()
+        self._directory.reset()
+        self._autodiscover.set_json({})
+        return {}
+
+    # logins
+
+    def _get_logins(self, data: Any, query: dict[str, str]) -> Any:
+        return self._access.to_json()
+
+    def _put_lockout(self, data: Any, query: dict[str, str]) -> Any:
+        self._access.lock_after(data.get("after"), float(data.get("seconds", 1800)))
+        return {}
+
+    def _put_expiry(self, data: Any, query: dict[str, str]) -> Any:
+        self._access.expire(_text(data, "name"), expired=bool(data.get("expired", True)))
+        return {}
+
+    def _put_limits(self, data: Any, query: dict[str, str]) -> Any:
+        self._access.limit(data.get("requests_per_account"))
+        return {}
+
+    def _post_apps(self, data: Any, query: dict[str, str]) -> Any:
+        self._directory.register(data)
+        return {}
+
+    def _put_tokens(self, data: Any, query: dict[str, str]) -> Any:
+        self._directory.revoke(float(data.get("seconds", 3600)))
+        return {}
+
+    def _put_autodiscover(self, data: Any, query: dict[str, str]) -> Any:
+        self._autodiscover.set_json(data)
         return {}
 
     # contents

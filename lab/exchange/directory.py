@@ -100,6 +100,11 @@ class Directory(Database):
                 (account.name, account.password, account.mailbox, json.dumps(sorted(account.impersonates))),
             )
 
+    def accounts(self) -> list[Account]:
+        """All logins."""
+        rows = self._db.execute("SELECT name, password, mailbox, impersonates FROM account ORDER BY name")
+        return [Account(row[0], row[1], row[2], frozenset(json.loads(row[3]))) for row in rows]
+
     def account(self, name: str) -> Account | None:
         """The login with this name, compared without case."""
         row = self._db.execute(

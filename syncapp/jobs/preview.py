@@ -21,7 +21,7 @@ from django_q.tasks import async_task
 
 from syncapp.engine.dry_run import DryRun, Stopped, dry_run
 from syncapp.engine.lease import TAKEOVER_SECONDS, Lease, LeaseLost
-from syncapp.jobs import accounts, leases, owners, pairings, places, resting, sides, stopping, troubles
+from syncapp.jobs import accounts, backends, leases, owners, pairings, places, resting, sides, stopping, troubles
 from syncapp.jobs.task import task
 from syncapp.models import Enrollment, Preview, Problem, ServiceAccount
 
@@ -53,6 +53,7 @@ def foresee(
     tend: Callable[[], None] = lambda: None,
 ) -> DryRun:
     """What the next run would do. Keeps ``lease`` meanwhile; writes nothing else. Raises what ``dry_run`` raises."""
+    backends.locate(lease, enrollment, account)
     built = (build or sides.build)(enrollment, account)
 
     def keep() -> None:
@@ -206,7 +207,8 @@ def _serve(lease: Lease, enrollment: Enrollment, account: ServiceAccount, tend: 
     except TooMuch:
         due_at = _report_too_much(key, enrollment)
     except Exception as error:  # this person's trouble, whatever it is: everybody else goes on
-        due_at = troubles.met(error, enrollment, account, timezone.now())
+        moved = backends.found_elsewhere(error, lease, enrollment, account)
+        due_at = timezone.now() if moved else troubles.met(error, enrollment, account, timezone.now())
     else:
         with transaction.atomic():
             lease.release(enrollment.due_at, attempts=0, account_id=account.pk)

@@ -8,6 +8,9 @@ from enum import StrEnum
 import httpx
 from django.conf import settings
 
+from syncapp.exchange import tls
+from syncapp.models import ServiceAccount
+
 _SECONDS = 10.0
 _MOST_BYTES = 65_536
 
@@ -20,11 +23,10 @@ class Health(StrEnum):
     DOWN = "down"
 
 
-def _get(url: str) -> tuple[int, bytes] | None:
+def _get(url: str, trust: ssl.SSLContext | None) -> tuple[int, bytes] | None:
     """Status and the beginning of the answer; None without an answer. Redirects are not followed."""
-    trust = ssl.create_default_context(cafile=str(settings.CA_FILE)) if settings.CA_FILE else True
     try:
-        with httpx.stream("GET", url, timeout=_SECONDS, verify=trust) as answer:
+        with httpx.stream("GET", url, timeout=_SECONDS, verify=trust or True) as answer:
             body = b""
             for chunk in answer.iter_bytes():
                 body += chunk
@@ -37,13 +39,17 @@ def _get(url: str) -> tuple[int, bytes] | None:
 
 def nextcloud() -> Health:
     """Ask ``/status.php``, which answers in maintenance mode, too (docs/server-behaviour.md, section 3.2.16)."""
-    answer = _get(f"{settings.NEXTCLOUD_URL}/status.php")
+    answer = _get(f"{settings.NEXTCLOUD_URL}/status.php", tls.context(_authorities(), ""))
     if answer is None or answer[0] >= 500:
         return Health.DOWN
     return Health.MAINTENANCE if b'"maintenance":true' in answer[1].replace(b" ", b"") else Health.UP
 
 
-def exchange(endpoint: str) -> Health:
+def exchange(account: ServiceAccount) -> Health:
     """Ask the EWS endpoint: a server that works answers 401, or whatever else is not an error of its own."""
-    answer = _get(endpoint)
+    answer = _get(account.endpoint, tls.context(_authorities(), account.fingerprint))
     return Health.DOWN if answer is None or answer[0] in {404, 429} or answer[0] >= 500 else Health.UP
+
+
+def _authorities() -> str:
+    return str(settings.CA_FILE) if settings.CA_FILE else ""

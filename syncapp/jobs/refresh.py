@@ -16,7 +16,7 @@ from typing import Protocol
 from django.conf import settings
 from django.utils import timezone
 
-from syncapp.jobs import accounts, enroll, places, resting, sides, troubles
+from syncapp.jobs import accounts, accounts_file, enroll, places, resting, sides, troubles
 from syncapp.jobs.task import task
 from syncapp.models import Enrollment, Problem, ServiceAccount
 from syncapp.nextcloud import consent
@@ -77,19 +77,26 @@ def refresh_enrollments() -> None:
 # The service accounts file -----------------------------------------------------------------------------------------
 
 _FILE_KEY, _NONE_KEY = "installation:accounts-file", "installation:no-account"
+_OPEN_KEY = "installation:accounts-file-open"
 
 
 def import_file() -> str:
     """Bring in the service accounts file; the sentence that says why not, or ""."""
     sentence = ""
     try:
-        accounts.import_accounts(accounts.read_file(settings.SERVICE_ACCOUNTS_FILE))
+        accounts.import_accounts(accounts_file.read_file(settings.SERVICE_ACCOUNTS_FILE))
         Problem.objects.clear(_FILE_KEY)
         troubles.forget_unused()
-    except accounts.WrongFile as error:
+    except accounts_file.WrongFile as error:
         sentence = str(error)
         _report(_FILE_KEY, "accounts-file", sentence,
                 "Correct the file; it is read again by itself. The accounts known so far stay in use.")  # fmt: skip
+    if accounts_file.others_may_read(settings.SERVICE_ACCOUNTS_FILE):
+        _report(_OPEN_KEY, "accounts-file-open",
+                f"{settings.SERVICE_ACCOUNTS_FILE.name} holds passwords and can be read by others on this machine.",
+                f"chmod 600 {settings.SERVICE_ACCOUNTS_FILE}")  # fmt: skip
+    else:
+        Problem.objects.clear(_OPEN_KEY)
     if ServiceAccount.objects.filter(enabled=True).exists():
         Problem.objects.clear(_NONE_KEY)
     elif not sentence:

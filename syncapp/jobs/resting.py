@@ -61,6 +61,12 @@ def rest_account(account: ServiceAccount, now: dt.datetime) -> None:
     )
 
 
+def rest_account_for(account: ServiceAccount, now: dt.datetime, seconds: float) -> None:
+    """Leave a service account alone for as long as it was told to; that is no failed login."""
+    until = now + min(dt.timedelta(seconds=seconds), _LONGEST_ASKED_FOR)
+    ServiceAccount.objects.filter(pk=account.pk).exclude(rests_until__gt=until).update(rests_until=until)
+
+
 def account_works(account: ServiceAccount) -> None:
     """It logged in."""
     failed = ServiceAccount.objects.filter(pk=account.pk, failures__gt=0)

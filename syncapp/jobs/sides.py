@@ -35,26 +35,13 @@ _sessions: Kept[posting.Sessions] = Kept(_ACCOUNTS)
 _servers: Kept[Connections] = Kept(_ACCOUNTS)
 _people: Kept[Connections] = Kept(_PEOPLE)
 
-_AUTHENTICATION = {
-    ServiceAccount.AuthType.BASIC.value: posting.Authentication.BASIC,
-    ServiceAccount.AuthType.NTLM.value: posting.Authentication.NTLM,
-}
-
-
 Build = Callable[[Enrollment, ServiceAccount], list[SidesOf]]
 """``build``, or what tests put in its place."""
 
 
 def build(enrollment: Enrollment, account: ServiceAccount) -> list[SidesOf]:
     """Both sides for each kind of item. Opens no connection; the caller closes the sides."""
-    service = posting.Account(
-        url=account.endpoint,
-        username=account.username,
-        password=str(account.password),
-        authentication=_AUTHENTICATION[account.auth_type],
-        ca_file=str(settings.CA_FILE) if settings.CA_FILE else None,
-        request_seconds=EWS_SECONDS,
-    )
+    service = service_of(account)
     sessions = _sessions.get(service, lambda: connection.open_sessions(service))
     ews = connection.Connection(service, str(enrollment.mailbox), sessions)
     exchange = side.open_sides(ews, settings.TIME_ZONE)
@@ -75,6 +62,22 @@ def close(built: Sequence[SidesOf]) -> None:
     for of in built:
         of.exchange.close()
         of.nextcloud.close()
+
+
+def service_of(account: ServiceAccount) -> posting.Account:
+    """A service account as the side knows it."""
+    return posting.Account(
+        url=account.endpoint,
+        username=account.username,
+        password=str(account.password),
+        authentication=posting.Authentication(account.auth_type),
+        ca_file=str(settings.CA_FILE) if settings.CA_FILE else None,
+        request_seconds=EWS_SECONDS,
+        fingerprint=account.fingerprint,
+        certificate=str(account.certificate),
+        authority=account.authority,
+        tenant=account.tenant,
+    )
 
 
 def _dav_account(enrollment: Enrollment, folder: str) -> Account:

@@ -10,6 +10,7 @@ import datetime as dt
 import logging
 import random
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -21,6 +22,7 @@ from syncapp.engine.look import nothing_happened
 from syncapp.engine.slice import SliceResult, run_slice
 from syncapp.jobs import (
     accounts,
+    backends,
     leases,
     looks,
     owners,
@@ -36,7 +38,7 @@ from syncapp.jobs import (
 )
 from syncapp.jobs.task import task
 from syncapp.models import Enrollment, Run, ServiceAccount, statements
-from syncapp.side import SideError
+from syncapp.side import SideError, SideName
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +61,7 @@ SELECT * FROM syncapp_enrollment WHERE id = (
         AND (lease_owner = '' OR lease_until IS NULL OR lease_until < %s)
         AND (token_refused_at IS NULL OR token_refused_at <= %s)
         AND NOT EXISTS (SELECT 1 FROM syncapp_serverrest WHERE server = %s AND until > %s)
+        AND (account_id IS NULL OR account_id NOT IN ({}))
         ORDER BY due_at LIMIT %s
     ) AS waiting ORDER BY random() LIMIT 1
 )
@@ -104,31 +107,46 @@ def _hand_over(number: int) -> None:
     start_drain(number)
 
 
-def next_due(now: dt.datetime) -> Enrollment | None:
-    """An enrollment to look at now, one of those that have waited longest.
+def next_due(now: dt.datetime, unable: Sequence[int] = ()) -> Enrollment | None:
+    """An enrollment to look at now, one of those that have waited longest and are not with an ``unable`` account.
 
     One of them: workers that all began with the same row would stand in each other's way.
     """
     lapsed, trusted = now - dt.timedelta(seconds=TAKEOVER_SECONDS), now - troubles.CONFIRM_AFTER
-    params = (now, lapsed, trusted, resting.NEXTCLOUD, now, settings.WORKERS)
-    found = statements.read(Enrollment, _NEXT_DUE, params)
+    without = unable or (0,)  # no account has the key 0
+    params = (now, lapsed, trusted, resting.NEXTCLOUD, now, *without, settings.WORKERS)
+    found = statements.read(Enrollment, _NEXT_DUE.format(", ".join("%s" for _ in without)), params)
     return found[0] if found else None
 
 
 def serve_one(owner: str, build: sides.Build | None = None) -> bool:
-    """Sync one slice of one due enrollment. False when there is none, or no account free for it."""
+    """Sync one slice of one due enrollment. False when there is none for which an account is free."""
+    unable: Sequence[int] = ()
     for _ in range(_TRIES):
-        enrollment = next_due(timezone.now())
+        enrollment = next_due(timezone.now(), unable)
         if enrollment is None:
             return False
         with accounts.slot_for(enrollment, owner, timezone.now(), _SLOT_SECONDS) as account:
             if account is None:
-                return False
+                found = accounts.unable(timezone.now())
+                if found is None:
+                    return False
+                # People of another Exchange, whose accounts are free, must not wait behind this one.
+                unable = found
+                if enrollment.account_id not in unable:
+                    _put_off(enrollment)
+                continue
             lease = leases.take(enrollment, owner)
             if lease is not None:
                 serve(lease, enrollment, account, build=build)
                 return True
     return False
+
+
+def _put_off(seen: Enrollment) -> None:
+    """Let others go first, if nobody has served or wanted the enrollment since it was read."""
+    unchanged = Enrollment.objects.filter(pk=seen.pk, fence=seen.fence, due_at=seen.due_at)
+    unchanged.update(due_at=timezone.now() + _PAUSE)
 
 
 # One slice ---------------------------------------------------------------------------------------------------------
@@ -192,6 +210,9 @@ class _Visit:
         except Exception as error:  # this person's trouble, whatever it is: everybody else goes on
             self.lease.hold()
             _log_failure(self._run(), error)
+            if backends.found_elsewhere(error, self.lease, self.enrollment, self.account):
+                runs.note(self._run(), timezone.now(), "mailbox-elsewhere", SideName.EXCHANGE.value)
+                return self._end(Run.Outcome.FAILED, timezone.now())
             due_at = troubles.met(error, self.enrollment, self.account, timezone.now())
             return self._end(Run.Outcome.FAILED, due_at)
         if result is None:
@@ -203,6 +224,7 @@ class _Visit:
 
     def _with_sides(self, build: sides.Build) -> SliceResult | None:
         """The slice; None when a look was enough."""
+        backends.locate(self.lease, self.enrollment, self.account)
         built = build(self.enrollment, self.account)
         try:
             state = looks.standing(self.enrollment, self.account)

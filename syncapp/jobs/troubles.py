@@ -13,7 +13,7 @@ import logging
 
 from django.db.models import Q
 
-from syncapp.jobs import places, probe, resting
+from syncapp.jobs import places, probe, remedies, resting
 from syncapp.jobs.task import describe
 from syncapp.models import Enrollment, Problem, ServerRest, ServiceAccount
 from syncapp.side import (
@@ -21,10 +21,12 @@ from syncapp.side import (
     LoginFailed,
     NoMailbox,
     NotAllowed,
+    NoToken,
     SideError,
     SideName,
     Throttled,
     Unreachable,
+    Untrusted,
 )
 
 logger = logging.getLogger(__name__)
@@ -33,6 +35,9 @@ Level, Actor = Problem.Level, Problem.Actor
 
 _HOUR = dt.timedelta(hours=1)
 _FIRST_RETRY = dt.timedelta(seconds=30)
+_TROUBLE_SECONDS = 60.0
+"""How long an account rests when nobody said how long."""
+_BUSY_TOGETHER = dt.timedelta(minutes=5)
 CONFIRM_AFTER = _HOUR
 """How long after a refused token the one confirming try is made."""
 SEVERAL = 3
@@ -57,9 +62,13 @@ def server_key(server: str) -> str:
     return f"server:{hashlib.sha256(server.encode()).hexdigest()[:16]}"
 
 
-def account_key(account: ServiceAccount) -> str:
-    """The key of a service account's problem."""
-    return f"account:{account.pk}:login"
+def account_keys(account: ServiceAccount) -> list[str]:
+    """The keys of a service account's problems that a success disproves."""
+    return [_account_key(account, what) for what in ("login", "busy", "token", "untrusted")]
+
+
+def _account_key(account: ServiceAccount, what: str) -> str:
+    return f"account:{account.pk}:{what}"
 
 
 def retry_at(enrollment: Enrollment, now: dt.datetime) -> dt.datetime:
@@ -82,7 +91,7 @@ def met(error: Exception, enrollment: Enrollment, account: ServiceAccount, now: 
 
 def works(enrollment: Enrollment, account: ServiceAccount) -> None:
     """A slice went through: whatever its success disproves is over."""
-    over = Q(key__in=[server_key(resting.NEXTCLOUD), server_key(account.endpoint), account_key(account)])
+    over = Q(key__in=[server_key(resting.NEXTCLOUD), server_key(account.endpoint), *account_keys(account)])
     over |= Q(enrollment=enrollment, level=Level.ENROLLMENT, code__in=ENROLLMENT_CODES)
     if Problem.objects.filter(over).exists():  # usually there is nothing to write
         Problem.objects.filter(over).delete()
@@ -124,22 +133,21 @@ def _exchange(error: SideError, enrollment: Enrollment, account: ServiceAccount,
     match error:
         case LoginFailed():
             resting.rest_account(account, now)
-            Problem.objects.report(
-                account_key(account),
-                level=Level.ACCOUNT,
-                code="exchange-login",
-                text=str(error),
-                remedy="Check user name and password of this service account (admins.json or the accounts page). "
-                "Until then other accounts do its work, if there are any.",
-                account=account,
-            )
+            _of_account(account, "login", "exchange-login", str(error), remedies.LOGIN[account.auth_type])
             return now
         case Throttled(whole_server=True):
             _server_rests(account.endpoint, "exchange-busy", str(error), "", now, error.seconds, Actor.NOBODY)
             return now
         case Throttled():
-            _of_enrollment(enrollment, "busy", str(error), actor=Actor.NOBODY)
-            return now + dt.timedelta(seconds=error.seconds or 60)
+            return _exchange_busy(error, enrollment, account, now)
+        case NoToken():
+            resting.rest_account_for(account, now, _TROUBLE_SECONDS)
+            _of_account(account, "token", "exchange-token", str(error), remedies.tokens(account.auth_type))
+            return now
+        case Untrusted():
+            resting.rest_account_for(account, now, _TROUBLE_SECONDS)
+            _of_account(account, "untrusted", "exchange-untrusted", str(error), remedies.TRUST)
+            return now
         case Unreachable():
             return _exchange_unreachable(error, enrollment, account, now)
         case NotAllowed():
@@ -157,10 +165,40 @@ def _exchange(error: SideError, enrollment: Enrollment, account: ServiceAccount,
     return retry_at(enrollment, now)
 
 
+def _exchange_busy(error: Throttled, enrollment: Enrollment, account: ServiceAccount, now: dt.datetime) -> dt.datetime:
+    """Who asked too much rests as long as it was told: the account, or the mailbox whose budget it was.
+
+    Two mailboxes of an account at about the same time are no coincidence.
+    """
+    seconds = error.seconds or _TROUBLE_SECONDS
+    if not error.account:
+        _of_enrollment(enrollment, "busy", str(error), actor=Actor.NOBODY)
+        others = Problem.objects.filter(code="busy", enrollment__account=account, last_seen__gt=now - _BUSY_TOGETHER)
+        if not others.exclude(enrollment=enrollment).exists():
+            return now + dt.timedelta(seconds=seconds)
+    resting.rest_account_for(account, now, seconds)
+    _of_account(account, "busy", "exchange-busy", str(error), "", Actor.NOBODY)
+    return now if error.account else now + dt.timedelta(seconds=seconds)
+
+
+def _of_account(
+    account: ServiceAccount, what: str, code: str, text: str, remedy: str, actor: Problem.Actor = Actor.ADMIN
+) -> None:
+    Problem.objects.report(
+        _account_key(account, what),
+        level=Level.ACCOUNT,
+        code=code,
+        text=text,
+        remedy=remedy,
+        actor=actor,
+        account=account,
+    )
+
+
 def _exchange_unreachable(
     error: Unreachable, enrollment: Enrollment, account: ServiceAccount, now: dt.datetime
 ) -> dt.datetime:
-    if probe.exchange(account.endpoint) is probe.Health.UP:
+    if not account.endpoint or probe.exchange(account) is probe.Health.UP:
         _of_enrollment(enrollment, "mailbox-unreachable", str(error), actor=Actor.NOBODY)
         return retry_at(enrollment, now)
     _server_rests(account.endpoint, "exchange-unreachable", str(error),

@@ -1,5 +1,6 @@
 """What the database remembers, one concept per file."""
 
+from syncapp.models.account_test import AccountTest, AccountTestStep
 from syncapp.models.enrollment import Enrollment
 from syncapp.models.heartbeat import Heartbeat
 from syncapp.models.history import History
@@ -18,6 +19,8 @@ from syncapp.models.tomb import Tomb
 
 __all__ = [
     "AccountSlot",
+    "AccountTest",
+    "AccountTestStep",
     "Enrollment",
     "Heartbeat",
     "History",

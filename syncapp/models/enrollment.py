@@ -18,6 +18,7 @@ class Enrollment(models.Model):
     held and never re-pointed (docs/server-behaviour.md, section 1). ``token`` is the app password for DAV;
     ``token_refused_at`` is when Nextcloud first refused it: from then on it is not used, but for one confirming try.
     ``preview_first``: the first sync waits until an admin has seen what it would do, and approved.
+    ``exchange_url`` is the EWS address that autodiscover told for the mailbox, "" while nobody asked.
     """
 
     class State(models.TextChoices):
@@ -42,6 +43,7 @@ class Enrollment(models.Model):
     token_refused_at = models.DateTimeField(null=True, blank=True)
     mailbox = models.CharField(max_length=320, unique=True, null=True, blank=True)
     listed_address = models.CharField(max_length=320, blank=True)
+    exchange_url = models.CharField(max_length=500, blank=True)
     calendar = models.CharField(max_length=255, default="personal")
     address_book = models.CharField(max_length=255, default="contacts")
     state = models.CharField(max_length=20, choices=State, default=State.WAITING)

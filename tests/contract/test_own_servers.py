@@ -60,7 +60,7 @@ def account() -> Account:
     configuration = exchangelib.Configuration(
         service_endpoint=account.url,
         credentials=exchangelib.Credentials(account.username, account.password),
-        auth_type=account.authentication.value,
+        auth_type=exchangelib.BASIC,
         retry_policy=FailFast(),
     )
     stranger = exchangelib.Account(

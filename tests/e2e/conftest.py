@@ -86,6 +86,7 @@ class Town:
             for number, password in enumerate(passwords)
         ]
         self.accounts_file.write_text(json.dumps(listed))
+        self.accounts_file.chmod(0o600)
 
     def create(self, person: LabUser, title: str, side: Side = "nextcloud") -> None:
         """Let a person create an event."""

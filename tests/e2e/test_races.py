@@ -31,7 +31,7 @@ from lab.chaos.server import Stored
 from lab.chaos.town import event, title_of
 from syncapp.engine.lease import TAKEOVER_SECONDS
 from syncapp.items import Event
-from syncapp.jobs import accounts, leases, places, refresh, sync
+from syncapp.jobs import accounts, accounts_file, leases, places, refresh, sync
 from syncapp.models import AccountSlot, Enrollment, Heartbeat, Hold, Link, Problem, Run, ServiceAccount
 from syncapp.side import SideName
 from tests.e2e.racing import Habit
@@ -54,7 +54,8 @@ class Place:
         self._running: list[subprocess.Popen[bytes]] = []
         listed = [{"Name": name, "Username": name, "Password": "pw", "MaxConnections": n} for name, n in slots.items()]
         (folder / "admins.json").write_text(json.dumps(listed))
-        accounts.import_accounts(accounts.read_file(folder / "admins.json"))
+        (folder / "admins.json").chmod(0o600)
+        accounts.import_accounts(accounts_file.read_file(folder / "admins.json"))
         self.people = [self._enroll(f"person{number}") for number in range(people)]
         self.shelves = {row.pk: Shelf(folder, row.nextcloud_uid) for row in self.people}
 

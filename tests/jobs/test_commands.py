@@ -35,8 +35,41 @@ def test_accounts_are_imported_and_listed(settings: Settings, capsys: pytest.Cap
     said = capsys.readouterr().out
     assert "sync1: http://127.0.0.1:9/EWS/Exchange.asmx, basic, in use, 8 connections" in said
     assert "tired: http://127.0.0.1:9/EWS, basic, rests until" in said
-    assert "off: http://127.0.0.1:9/EWS, basic, switched off" in said
+    assert "off: http://127.0.0.1:9/EWS, basic, no longer listed in the file" in said
     assert "secret" not in said
+
+
+def test_an_account_is_disabled_and_enabled(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    list_one(settings)
+    call_command("accounts", "import")
+    call_command("accounts", "disable", "sync1")
+    assert "manage.py accounts enable" in capsys.readouterr().out
+    call_command("accounts", "import")
+    assert "sync1: http://127.0.0.1:9/EWS/Exchange.asmx, basic, switched off" in capsys.readouterr().out
+    call_command("accounts", "enable", "sync1")
+    assert ServiceAccount.objects.get().enabled
+    settings.SERVICE_ACCOUNTS_FILE.write_text(json.dumps([{"Username": "sync3", "Password": "secret"}]))
+    with pytest.raises(CommandError, match='"sync1" is no longer listed in'):
+        call_command("accounts", "enable", "sync1")
+    with pytest.raises(CommandError, match='no service account "sync2"; there are: sync1, sync3'):
+        call_command("accounts", "disable", "sync2")
+
+
+def test_an_empty_list_says_how_to_begin(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("accounts", "list")
+    assert "manage.py accounts import" in capsys.readouterr().out
+
+
+def test_a_file_that_others_may_read_is_imported_with_a_warning(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    list_one(settings)
+    settings.SERVICE_ACCOUNTS_FILE.chmod(0o640)
+    call_command("accounts", "import")
+    assert "chmod 600" in capsys.readouterr().err
+    settings.SERVICE_ACCOUNTS_FILE.chmod(0o600)
+    call_command("accounts", "import")
+    assert capsys.readouterr().err == ""
 
 
 def test_a_wrong_accounts_file_ends_with_its_sentence(settings: Settings) -> None:

@@ -158,22 +158,39 @@ def test_the_app_is_told_whose_token_was_refused_twice() -> None:
 # The service accounts file -----------------------------------------------------------------------------------------
 
 
+def write(settings: Settings, content: str) -> None:
+    """Put something into the file, for its owner's eyes only."""
+    settings.SERVICE_ACCOUNTS_FILE.write_text(content)
+    settings.SERVICE_ACCOUNTS_FILE.chmod(0o600)
+
+
 def test_no_account_at_all_is_a_problem_until_there_is_one(settings: Settings) -> None:
     assert refresh.import_file()
     assert codes() == ["no-account"]
-    settings.SERVICE_ACCOUNTS_FILE.write_text(json.dumps([{"Username": "a", "Password": "b"}]))
+    write(settings, json.dumps([{"Username": "a", "Password": "b"}]))
     assert refresh.import_file() == ""
     assert codes() == []
     assert ServiceAccount.objects.get().origin == "file"
 
 
 def test_a_broken_file_is_a_problem_and_known_accounts_stay(settings: Settings) -> None:
-    settings.SERVICE_ACCOUNTS_FILE.write_text(json.dumps([{"Username": "a", "Password": "b"}]))
+    write(settings, json.dumps([{"Username": "a", "Password": "b"}]))
     refresh.import_file()
-    settings.SERVICE_ACCOUNTS_FILE.write_text("[{")
+    write(settings, "[{")
     assert "not valid JSON" in refresh.import_file()
     assert codes() == ["accounts-file"]
     assert ServiceAccount.objects.get().enabled
+
+
+def test_a_file_that_others_may_read_is_a_problem_while_it_is_so(settings: Settings) -> None:
+    write(settings, json.dumps([{"Username": "a", "Password": "b"}]))
+    settings.SERVICE_ACCOUNTS_FILE.chmod(0o644)
+    assert refresh.import_file() == ""
+    assert codes() == ["accounts-file-open"]
+    assert ServiceAccount.objects.get().enabled
+    settings.SERVICE_ACCOUNTS_FILE.chmod(0o600)
+    refresh.import_file()
+    assert codes() == []
 
 
 def test_it_is_read_once_per_interval(monkeypatch: pytest.MonkeyPatch) -> None:

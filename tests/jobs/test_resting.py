@@ -59,3 +59,14 @@ def test_an_account_that_fails_rests_and_one_that_works_does_not() -> None:
     row.refresh_from_db()
     assert row.rests_until is None
     assert row.failures == 0
+
+
+def test_an_account_rests_as_long_as_it_was_told_and_is_none_that_failed() -> None:
+    row = account()
+    resting.rest_account_for(row, NOW, 90)
+    resting.rest_account_for(row, NOW, 30)
+    row.refresh_from_db()
+    assert (row.rests_until, row.failures) == (NOW + dt.timedelta(seconds=90), 0)
+    resting.rest_account_for(row, NOW, 86_400)
+    row.refresh_from_db()
+    assert row.rests_until == NOW + HOUR

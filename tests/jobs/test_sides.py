@@ -126,8 +126,8 @@ def test_a_port_on_which_nobody_listens_is_down(settings: Settings) -> None:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     settings.NEXTCLOUD_URL = url
     assert probe.nextcloud() is probe.Health.DOWN
-    assert probe.exchange(f"{url}/EWS/Exchange.asmx") is probe.Health.DOWN
+    assert probe.exchange(ServiceAccount(endpoint=f"{url}/EWS/Exchange.asmx")) is probe.Health.DOWN
 
 
 def test_a_server_without_ews_is_no_exchange(nextcloud: NextcloudControl) -> None:
-    assert probe.exchange(f"{nextcloud.url}/EWS/Exchange.asmx") is probe.Health.DOWN
+    assert probe.exchange(ServiceAccount(endpoint=f"{nextcloud.url}/EWS/Exchange.asmx")) is probe.Health.DOWN

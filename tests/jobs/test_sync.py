@@ -96,6 +96,32 @@ def test_a_due_enrollment_is_served_and_due_again_after_the_interval(engine: Eng
     assert not serve()
 
 
+def test_people_of_another_exchange_do_not_wait_behind_one_that_rests(engine: Engine) -> None:
+    tired = account("tired", endpoint="http://127.0.0.1:9/one")
+    awake = account("awake", endpoint="http://127.0.0.1:9/two")
+    resting.rest_account(tired, timezone.now())
+    for number in range(5):
+        enrollment(f"waits {number}", due_at=timezone.now() - HOUR, account=tired)
+    row = person(account=awake)
+    assert serve()
+    assert [pk for pk, _ in engine.calls] == [row.pk]
+    assert not serve()
+    assert Enrollment.objects.filter(account=tired, due_at__lt=timezone.now() - MINUTE).count() == 5
+
+
+def test_somebody_new_whose_account_is_busy_lets_others_go_first(engine: Engine) -> None:
+    account("busy", endpoint="http://127.0.0.1:9/one", domains="example.com", slots=1)
+    AccountSlot.objects.update(owner="somebody", until=timezone.now() + HOUR)
+    awake = account("awake", endpoint="http://127.0.0.1:9/two")
+    new = enrollment("new", mailbox="new@example.com", due_at=timezone.now() - HOUR)
+    row = person(account=awake)
+    assert serve()
+    assert not serve()
+    new.refresh_from_db()
+    assert new.due_at > timezone.now()
+    assert [pk for pk, _ in engine.calls] == [row.pk]
+
+
 def test_sides_are_closed_whatever_happens(engine: Engine) -> None:
     def fail(lease: Lease, run: Run) -> None:
         raise NotAllowed("no")

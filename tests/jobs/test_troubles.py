@@ -14,10 +14,12 @@ from syncapp.side import (
     LoginFailed,
     NoMailbox,
     NotAllowed,
+    NoToken,
     SideError,
     SideName,
     Throttled,
     Unreachable,
+    Untrusted,
 )
 from tests.jobs.fakes import HOUR, MINUTE, NOW, account, codes, enrollment
 
@@ -31,7 +33,7 @@ EXCHANGE, NEXTCLOUD = SideName.EXCHANGE, SideName.NEXTCLOUD
 def health(monkeypatch: pytest.MonkeyPatch) -> dict[SideName, Health]:
     """What the servers say about themselves; tests change it."""
     found = {EXCHANGE: Health.UP, NEXTCLOUD: Health.UP}
-    monkeypatch.setattr("syncapp.jobs.probe.exchange", lambda endpoint: found[EXCHANGE])
+    monkeypatch.setattr("syncapp.jobs.probe.exchange", lambda account: found[EXCHANGE])
     monkeypatch.setattr("syncapp.jobs.probe.nextcloud", lambda: found[NEXTCLOUD])
     return found
 
@@ -62,6 +64,9 @@ def the_problem() -> tuple[str, str]:
         (NotAllowed("no"), EXCHANGE, "enrollment", "exchange-denied"),
         (NoMailbox("no"), EXCHANGE, "enrollment", "no-mailbox"),
         (Throttled(30), EXCHANGE, "enrollment", "busy"),
+        (Throttled(30, account=True), EXCHANGE, "account", "exchange-busy"),
+        (NoToken("no"), EXCHANGE, "account", "exchange-token"),
+        (Untrusted("no"), EXCHANGE, "account", "exchange-untrusted"),
         (Throttled(30, whole_server=True), EXCHANGE, "installation", "exchange-busy"),
         (Unreachable("no"), EXCHANGE, "enrollment", "mailbox-unreachable"),
         (Gone("no"), EXCHANGE, "enrollment", "folder-gone"),
@@ -117,6 +122,41 @@ def test_an_account_that_cannot_log_in_rests_and_another_takes_over() -> None:
     with accounts.slot_for(person, "me", NOW, 60) as found:
         assert found is not None
         assert found.name == "good"
+
+
+@pytest.mark.parametrize("error", [Throttled(90, account=True), NoToken("no"), Untrusted("no")])
+def test_an_account_in_trouble_rests_while_others_go_on(error: SideError) -> None:
+    person = enrollment()
+    tired = account("tired")
+    assert met(error, EXCHANGE, person) == NOW
+    account("awake", slots=1)
+    person.account = tired
+    assert [each.name for each in accounts.usable(NOW, person)] == ["awake"]
+    told = getattr(error, "seconds", None) or 60
+    assert "tired" in [each.name for each in accounts.usable(NOW + dt.timedelta(seconds=told), person)]
+    tired.refresh_from_db()
+    assert tired.failures == 0
+    troubles.works(person, tired)
+    assert codes() == []
+
+
+def test_a_busy_mailbox_rests_and_two_at_a_time_are_their_accounts_trouble() -> None:
+    row = account()
+    alice, bob = enrollment(account=row), enrollment("bob", account=row)
+    assert met(Throttled(90), EXCHANGE, alice) == NOW + dt.timedelta(seconds=90)
+    assert accounts.usable(NOW) == [row]
+    assert met(Throttled(90), EXCHANGE, alice) == NOW + dt.timedelta(seconds=90)
+    assert accounts.usable(NOW) == [row]
+    assert met(Throttled(40), EXCHANGE, bob) == NOW + dt.timedelta(seconds=40)
+    assert accounts.usable(NOW) == []
+    assert accounts.usable(NOW + dt.timedelta(seconds=40)) == [row]
+
+
+@pytest.mark.parametrize(("auth_type", "said"), [("basic", "locked"), ("ntlm", "locked"), ("oauth", "admin consent")])
+def test_a_failed_login_comes_with_what_to_do_about_it(auth_type: str, said: str) -> None:
+    account(auth_type=auth_type)
+    met(LoginFailed("no"), EXCHANGE, enrollment())
+    assert said in Problem.objects.get().remedy
 
 
 @pytest.mark.usefixtures("health")

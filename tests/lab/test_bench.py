@@ -12,10 +12,11 @@ from datetime import date
 from pathlib import Path
 
 from lab import bench_measure, bench_mix
+from lab.bench_accounts import Speed
 from lab.bench_measure import Reading
 from lab.bench_peer import PeerResult
 from lab.bench_report import GOALS, Figures, table
-from lab.environment import BENCH, Place, make
+from lab.environment import BENCH, BENCH_ACCOUNTS, Place, make
 from lab.process import REPOSITORY
 from lab.scenario.plans import Placement
 
@@ -95,12 +96,10 @@ def test_the_table_says_which_goals_were_missed() -> None:
     assert not any("MISSED" in line for line in lines)
 
 
-def test_a_small_bench_ends_with_one_object_of_figures(tmp_path: Path) -> None:
-    place = Place(tmp_path / "bench")
-    make(place, BENCH)
-    started = time.time()
+def bench(place: Place, *arguments: str) -> dict[str, float]:
+    """The figures that a small bench ends with."""
     result = subprocess.run(
-        [sys.executable, "manage.py", "bench", "--json", "--scale", "0.01"],
+        [sys.executable, "manage.py", "bench", *arguments, "--json", "--scale", "0.01"],
         cwd=REPOSITORY,
         env={"PATH": os.environ["PATH"], "ENV_FILE": str(place.env_file)},
         capture_output=True,
@@ -109,7 +108,15 @@ def test_a_small_bench_ends_with_one_object_of_figures(tmp_path: Path) -> None:
         check=False,
     )
     assert result.returncode == 0, result.stdout + result.stderr
-    figures = json.loads(result.stdout.splitlines()[-1])
+    figures: dict[str, float] = json.loads(result.stdout.splitlines()[-1])
+    return figures
+
+
+def test_a_small_bench_ends_with_one_object_of_figures(tmp_path: Path) -> None:
+    place = Place(tmp_path / "bench")
+    make(place, BENCH)
+    started = time.time()
+    figures = bench(place)
     assert figures["items"] == bench_mix.plan(0.01).items
     assert figures["problems"] == 0
     for name in (
@@ -119,3 +126,19 @@ def test_a_small_bench_ends_with_one_object_of_figures(tmp_path: Path) -> None:
         assert figures[name] > 0, name
     assert figures["idle_cpu_ms_per_collection"] >= 0
     assert figures["seconds"] < time.time() - started
+
+
+def test_more_accounts_are_measured_against_one(tmp_path: Path) -> None:
+    place = Place(tmp_path / "bench")
+    make(place, BENCH_ACCOUNTS)
+    figures = bench(place, "accounts")
+    assert figures["problems"] == 0
+    assert figures["speedup_2"] > 0
+    assert figures["speedup_4"] > 0
+
+
+def test_a_speedup_is_the_ratio_of_items_in_a_second() -> None:
+    speed = Speed(seconds={1: 40.0, 2: 20.0, 4: 10.0}, items={1: 100, 2: 100, 4: 80})
+    figures = speed.to_json()
+    assert (figures["speedup_2"], figures["speedup_4"], figures["items_per_second_4"]) == (2.0, 3.2, 8.0)
+    assert any("3.20" in line for line in speed.table())

@@ -4,30 +4,28 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import httpx
-from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Sum
 from django.utils import timezone
 
 from lab import bench_measure, bench_mix, bench_peer, environment
+from lab.bench_accounts import AccountsBench
 from lab.bench_measure import Reading
 from lab.bench_mix import Mix
 from lab.bench_peer import PeerFailed
 from lab.bench_report import Figures, table
+from lab.bench_stage import Bench
 from lab.console import Console
 from lab.environment import Place
 from lab.management.progress import FirstSync
 from lab.nextcloud.remote import NextcloudControl
 from lab.stage import Stage, StageBroke
 from syncapp.jobs import places
-from syncapp.models import Enrollment, Heartbeat, Link, Problem
+from syncapp.models import Enrollment, Link, Problem
 
-_PATIENCE = 1800.0
 _COLLECTIONS_EACH = 2
 _LOOKS = 30
 """How often each person is looked at when everything is quiet, at full size."""
@@ -50,6 +48,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """``--json`` is for machines, ``--scale`` for the impatient."""
         parser.add_argument(
+            "what", nargs="?", choices=["sync", "accounts"], default="sync",
+            help="sync (the default), or accounts: what two and four service accounts bring against one",
+        )  # fmt: skip
+        parser.add_argument(
             "--json", action="store_true", help="print the figures as one JSON object, as the last line"
         )
         parser.add_argument("--scale", type=float, default=1.0, help="this share of the mix only, as 0.05")
@@ -57,6 +59,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Raises CommandError, with where to look, when something did not work."""
         place, console = environment.current(), Console()
+        if options["what"] == "accounts":
+            self._accounts(place, console, options)
+            return
         mix, patient = bench_mix.plan(options["scale"]), bench_mix.plan(options["scale"], people=_PATIENT)
         try:
             with Stage(place) as stage:
@@ -73,16 +78,26 @@ class Command(BaseCommand):
                 f"the figures are worth nothing. Logs: {place.directory}"
             )
 
+    def _accounts(self, place: Place, console: Console, options: dict[str, Any]) -> None:
+        try:
+            with Stage(place) as stage:
+                speed = AccountsBench(place, stage, console, options["scale"]).run()
+        except (StageBroke, httpx.HTTPError) as error:
+            raise CommandError(f"{error} Logs: {place.directory}") from error
+        for line in speed.table():
+            console.say(line)
+        if options["json"]:
+            console.say(json.dumps(speed.to_json()))
+        if speed.problems:
+            raise CommandError(f"There were {speed.problems} problems: the figures are worth nothing.")
 
-class _Bench:
+
+class _Bench(Bench):
     def __init__(self, place: Place, stage: Stage, console: Console, mix: Mix, patient: Mix, scale: float) -> None:
-        self._place = place
-        self._stage = stage
-        self._console = console
+        super().__init__(place, stage, console)
         self._mix = mix
         self._patient = patient
         self._looks_at_each = max(3, round(_LOOKS * scale))
-        self._group = 0
 
     def run(self) -> Figures:
         """Everything, in order; the servers are filled before anything is measured."""
@@ -125,19 +140,6 @@ class _Bench:
                 lambda done, total: console.progress(done, total, f"{done} of {total} people have their data"),
             )
             bench_peer.prepare(place, mix)
-
-    def _start_workers(self) -> None:
-        """The workers have read the empty list of people, and with that loaded all their code, before it begins."""
-        call_command("migrate", verbosity=0)
-        started = timezone.now()
-        self._group = self._stage.start_workers()
-        self._wait(
-            lambda: (
-                Heartbeat.objects.filter(name__startswith=places.WORKER_PREFIX).exclude(owner="").count() == 2
-                and Heartbeat.objects.filter(name=places.REFRESH, at__gt=started).exists()
-            )
-        )
-        time.sleep(2)
 
     # Measuring ---------------------------------------------------------------------------------------------------
 
@@ -196,22 +198,6 @@ class _Bench:
 
     def _read(self) -> Reading:
         return bench_measure.read(self._place, self._group)
-
-    def _wait(self, happened: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + _PATIENCE
-        while not happened():
-            self._stage.check()
-            if time.monotonic() > deadline:
-                raise StageBroke(
-                    f"The bench does not come to its end; {self._place.directory}/workers.log may say why."
-                )
-            time.sleep(0.1)
-
-    @contextmanager
-    def _elapsed(self, word: str) -> Iterator[None]:
-        started = time.monotonic()
-        yield
-        self._console.say(f"  {word} in {time.monotonic() - started:.0f} s.")
 
 
 def _looks() -> int:

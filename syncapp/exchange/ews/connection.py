@@ -7,27 +7,41 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import requests
-from requests.utils import select_proxy
+from requests.utils import get_environ_proxies, select_proxy
 
 from syncapp.exchange.ews.envelope import enveloped
 from syncapp.exchange.ews.errors import error_of_fault
 from syncapp.exchange.ews.markup import Markup
-from syncapp.exchange.ews.posting import Account, Authentication, ConnectionLost, Sessions
+from syncapp.exchange.ews.posting import Account, Authentication, ConnectionLost, Sessions, WithTokens
 from syncapp.exchange.ews.signed import Signed
 from syncapp.exchange.ews.straight import Straight
 from syncapp.exchange.ews.xml import MESSAGES, SOAP, Element, NotXml, parse
+from syncapp.exchange.tokens import Tokens
 from syncapp.items.values import Kind
 from syncapp.side import Refused, Unreachable
 
 
 def open_sessions(account: Account) -> Sessions:
     """The connections of an account: straight to Exchange, but where only exchangelib knows the way. Opens none yet."""
+    sessions = plain_sessions(account)
+    if account.authentication is Authentication.OAUTH:
+        return WithTokens(sessions, Tokens(account.application))
+    return sessions
+
+
+def plain_sessions(account: Account) -> Sessions:
+    """The same without tokens: with OAuth nobody signs in."""
     with requests.Session() as session:
-        found = session.merge_environment_settings(account.url, {}, None, account.ca_file, None)
-    if account.authentication is not Authentication.BASIC or select_proxy(account.url, found["proxies"]):
+        authorities = session.merge_environment_settings(account.url, {}, None, account.ca_file, None)["verify"]
+    signs_connections = account.authentication in (Authentication.NTLM, Authentication.KERBEROS)
+    if signs_connections or proxy_for(account.url):
         return Signed(account)
-    authorities = found["verify"]
     return Straight(account, authorities if isinstance(authorities, str) else "")
+
+
+def proxy_for(url: str) -> str:
+    """The proxy that the environment names for an address, "" for none."""
+    return select_proxy(url, get_environ_proxies(url)) or ""
 
 
 class Connection:

@@ -99,7 +99,9 @@ _THROTTLING = frozenset({"ErrorServerBusy", "ErrorExceededConnectionCount", "Err
 def error_of_code(code: str, back_off_milliseconds: str = "") -> SideError:
     """The error for an EWS response code; one that is not in the table is taken as a refusal and named."""
     if code in _THROTTLING:
-        return Throttled(int(back_off_milliseconds) / 1000 if back_off_milliseconds.isdigit() else None)
+        seconds = int(back_off_milliseconds) / 1000 if back_off_milliseconds.isdigit() else None
+        # The budget behind ErrorServerBusy is the mailbox's, that of connections the account's.
+        return Throttled(seconds, account=code != "ErrorServerBusy")
     if code in _MEANINGS:
         kind, sentence = _MEANINGS[code]
         return kind(sentence)

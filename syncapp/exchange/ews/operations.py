@@ -208,6 +208,17 @@ def create_items(connection: Connection, kind: Kind, folder: str, items: Sequenc
     return write_in_batches(items, send)
 
 
+def create_draft(connection: Connection, folder: str, title: str) -> Answer:
+    """Save a message that nobody gets, in any folder: its element with its id, or its error."""
+    request = m(
+        "CreateItem",
+        m("SavedItemFolderId", folder_id(folder)),
+        m("Items", t("Message", t("Subject", title))),
+        MessageDisposition="SaveOnly",
+    )
+    return _answers(connection.tell(request), 1, _first_in("Items"))[0]
+
+
 def update_items(connection: Connection, kind: Kind, changes: Sequence[ItemChange]) -> list[Answer]:
     """Change items that still have the change key named: each one's element with its id, or its error."""
     silent = {"SendMeetingInvitationsOrCancellations": _SILENT} if kind is Kind.EVENT else {}
@@ -226,12 +237,18 @@ def update_items(connection: Connection, kind: Kind, changes: Sequence[ItemChang
     return write_in_batches(changes, send)
 
 
-def delete_items(connection: Connection, kind: Kind, ids: Sequence[str]) -> list[SideError | None]:
-    """Move items to the bin, or take occurrences out of their series: each one's error, or None."""
+def delete_items(
+    connection: Connection, kind: Kind, ids: Sequence[str], *, forever: bool = False
+) -> list[SideError | None]:
+    """Move items to the bin, or take occurrences out of their series: each one's error, or None.
+
+    ``forever`` leaves nothing in the bin.
+    """
     silent = {"SendMeetingCancellations": _SILENT} if kind is Kind.EVENT else {}
 
     def send(batch: Sequence[str]) -> list[SideError | None]:
-        request = m("DeleteItem", m("ItemIds", *map(item_id, batch)), DeleteType="MoveToDeletedItems", **silent)
+        how = "HardDelete" if forever else "MoveToDeletedItems"
+        request = m("DeleteItem", m("ItemIds", *map(item_id, batch)), DeleteType=how, **silent)
         return [error_of_message(each) for each in _counted(connection.tell(request), len(batch))]
 
     return write_in_batches(ids, send)

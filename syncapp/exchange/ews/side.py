@@ -10,6 +10,7 @@ from syncapp.exchange.ews.event_side import EwsEventSide
 from syncapp.exchange.ews.events import read_event
 from syncapp.exchange.ews.landmarks import Landmarks
 from syncapp.exchange.ews.native import Native
+from syncapp.exchange.ews.posting import Account
 from syncapp.items import Item
 from syncapp.items.values import Kind
 
@@ -30,10 +31,19 @@ def open_sides(connection: Connection, home: str = "UTC") -> dict[Kind, EwsSide]
     return {kind: side(connection, home, landmarks) for kind, side in _SIDES.items()}
 
 
+def check_mailbox(account: Account, mailbox: str) -> None:
+    """Returns when the account may open the mailbox. Raises what keeps it from that."""
+    connection = Connection(account, mailbox)
+    try:
+        Landmarks(connection).visit()
+    finally:
+        connection.close()
+
+
 def unpack(kind: Kind, packed: bytes, home: str = "UTC") -> Item:
     """The item in what ``Side.pack`` packed, without a connection. Raises ``Unreadable``."""
     native = Native.unpack(packed)
     return read_event(native, home) if kind is Kind.EVENT else read_contact(native, home)
 
 
-__all__ = ["EwsSide", "open_side", "open_sides", "unpack"]
+__all__ = ["EwsSide", "check_mailbox", "open_side", "open_sides", "unpack"]

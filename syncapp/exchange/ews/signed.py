@@ -1,4 +1,4 @@
-"""Requests through exchangelib, which signs in a connection (NTLM) and knows the way through a proxy.
+"""Requests through exchangelib, which signs in a connection (NTLM, Kerberos) and knows the way through a proxy.
 
 What it does not do here is wait (FailFast: resting times are ours), guess versions, build objects, or log content.
 """
@@ -6,21 +6,32 @@ What it does not do here is wait (FailFast: resting times are ours), guess versi
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
 
 import requests
-from exchangelib import Credentials
+from exchangelib import BASIC, NTLM, Credentials
 from exchangelib.configuration import Configuration
 from exchangelib.errors import ErrorTimeoutExpired, EWSError, TransportError
 from exchangelib.protocol import BaseProtocol, FailFast
+from exchangelib.transport import NOAUTH
 from exchangelib.util import post_ratelimited
 from exchangelib.version import EXCHANGE_2013_SP1, Version
 from requests.cookies import RequestsCookieJar
 
-from syncapp.exchange.ews.posting import USER_AGENT, Account, ConnectionLost, Posted, raise_for_status
+from syncapp.exchange.ews.kerberos import Kerberos
+from syncapp.exchange.ews.posting import (
+    USER_AGENT,
+    Account,
+    Authentication,
+    ConnectionLost,
+    Posted,
+    raise_for_status,
+)
+from syncapp.exchange.tls import PinnedAdapter
 from syncapp.http import MAX_ANSWER
-from syncapp.side import SideError, Unreachable
+from syncapp.side import SideError, Unreachable, Untrusted
 
 # Nothing that exchangelib logs may leave it: at ERROR it writes out whole requests and answers, texts of people
 # included (docs/server-behaviour.md, "The stack").
@@ -29,6 +40,8 @@ _exchangelib_log.addHandler(logging.NullHandler())
 _exchangelib_log.propagate = False
 
 _CHUNK_BYTES = 64 * 1024
+_NAMES = {Authentication.BASIC: BASIC, Authentication.NTLM: NTLM}
+"""What exchangelib calls the ways to sign in that it has. Our tokens and tickets are no affair of its own."""
 
 
 class _Answers(FailFast):  # type: ignore[misc]  # exchangelib has no types
@@ -47,11 +60,16 @@ class Signed(BaseProtocol):  # type: ignore[misc]
 
     def __init__(self, account: Account) -> None:
         self._ca_file = account.ca_file
+        self._fingerprint = account.fingerprint
+        self._kerberos: Kerberos | None = None
+        if account.authentication is Authentication.KERBEROS:
+            self._kerberos = Kerberos(account.username, account.password, bound=account.url.startswith("https:"))
+        by_name = account.authentication in _NAMES
         super().__init__(
             Configuration(
-                credentials=Credentials(account.username, account.password),
+                credentials=Credentials(account.username, account.password) if by_name else None,
                 service_endpoint=account.url,
-                auth_type=account.authentication.value,
+                auth_type=_NAMES.get(account.authentication, NOAUTH),
                 # The lowest version that has all we use: every server since understands it, and none has to be asked.
                 version=Version(EXCHANGE_2013_SP1),
                 retry_policy=_Answers(),
@@ -71,6 +89,13 @@ class Signed(BaseProtocol):  # type: ignore[misc]
         found = session.merge_environment_settings(self.service_endpoint, {}, None, self._ca_file, None)
         session.proxies, session.verify = found["proxies"], found["verify"]
         session.trust_env = False
+        if self._kerberos is not None:
+            session.auth = self._kerberos
+        if self._fingerprint:
+            session.verify = False
+            # exchangelib's own adapter is mounted at the endpoint; no prefix may be left to another one.
+            for prefix in list(session.adapters):
+                session.mount(prefix, PinnedAdapter(self._fingerprint))
         return session
 
     def visit(self, mailbox: str) -> _Visit:
@@ -84,10 +109,12 @@ class _Visit:
         self._headers = {"X-AnchorMailbox": mailbox}
         self._cookies = RequestsCookieJar()
 
-    def post(self, data: bytes) -> Posted:
+    def post(self, data: bytes, authorization: str = "") -> Posted:
         """See ``Visit``."""
         try:
-            return self._post(data)
+            return self._post(
+                data, {**self._headers, "Authorization": authorization} if authorization else self._headers
+            )
         except SideError:
             raise
         except ErrorTimeoutExpired as problem:
@@ -98,11 +125,11 @@ class _Visit:
             ) from None
         except TransportError as problem:
             # Only TLS failures reach here: our answers' policy has taken every HTTP status.
-            raise Unreachable(f"No secure connection to Exchange: {_tls_reason(problem)}.") from None
+            raise _tls_failure(str(problem)) from None
         except (EWSError, requests.RequestException) as problem:
             raise Unreachable(f"Exchange could not be asked ({type(problem).__name__}).") from None
 
-    def _post(self, data: bytes) -> Posted:
+    def _post(self, data: bytes, headers: Mapping[str, str]) -> Posted:
         signed = self._signed
         session = signed.get_session()
         session.cookies = self._cookies
@@ -110,7 +137,7 @@ class _Visit:
             protocol=signed,
             session=session,
             url=signed.service_endpoint,
-            headers=self._headers,
+            headers=headers,
             data=data,
             stream=True,
         )
@@ -127,8 +154,12 @@ class _Visit:
         return Posted(content, response.headers.get("Date", ""))
 
 
-def _tls_reason(problem: Exception) -> str:
-    return "its certificate is not trusted" if "CERTIFICATE_VERIFY_FAILED" in str(problem) else "TLS failed"
+def _tls_failure(problem: str) -> Unreachable:
+    if "Fingerprints did not match" in problem:
+        return Untrusted("No secure connection to Exchange: its certificate is not the pinned one.")
+    if "CERTIFICATE_VERIFY_FAILED" in problem:
+        return Untrusted("No secure connection to Exchange: its certificate is not trusted.")
+    return Unreachable("No secure connection to Exchange: TLS failed.")
 
 
 def _read(response: requests.Response) -> bytes:

@@ -1,4 +1,4 @@
-"""Requests straight to Exchange: with Basic authentication each says by itself who asks.
+"""Requests straight to Exchange: with Basic authentication, or a token, each says by itself who asks.
 
 exchangelib, requests and urllib3 take four times as much processor time for one (docs/performance.md).
 """
@@ -8,12 +8,19 @@ from __future__ import annotations
 import base64
 import ssl
 from collections.abc import Mapping
-from pathlib import Path
 from urllib.parse import urlsplit
 
-from syncapp.exchange.ews.posting import USER_AGENT, Account, ConnectionLost, Posted, raise_for_status
+from syncapp.exchange import tls
+from syncapp.exchange.ews.posting import (
+    USER_AGENT,
+    Account,
+    Authentication,
+    ConnectionLost,
+    Posted,
+    raise_for_status,
+)
 from syncapp.http import Connections, HttpError, Limits, NotConnected, TooLarge, TooSlow
-from syncapp.side import Unreachable
+from syncapp.side import Unreachable, Untrusted
 
 _IDLE_SECONDS = 60.0
 """IIS ends a connection that was idle for two minutes."""
@@ -24,7 +31,7 @@ class Straight:
 
     def __init__(self, account: Account, authorities: str = "") -> None:
         limits = Limits(step=account.step_seconds, request=account.request_seconds, idle=_IDLE_SECONDS)
-        self._connections = Connections(account.url, _context(authorities), limits)
+        self._connections = Connections(account.url, tls.context(authorities, account.fingerprint), limits)
         parts = urlsplit(account.url)
         self._path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
         self._headers = {
@@ -32,8 +39,9 @@ class Straight:
             "Accept": "*/*",
             "Accept-Encoding": "gzip, deflate",
             "Content-Type": "text/xml; charset=utf-8",
-            "Authorization": _basic(account.username, account.password),
         }
+        if account.authentication is Authentication.BASIC:
+            self._headers["Authorization"] = _basic(account.username, account.password)
 
     def visit(self, mailbox: str) -> _Visit:
         """See ``Sessions``."""
@@ -42,14 +50,6 @@ class Straight:
     def close(self) -> None:
         """See ``Sessions``."""
         self._connections.close()
-
-
-def _context(authorities: str) -> ssl.SSLContext | None:
-    if not authorities:
-        return None
-    if Path(authorities).is_dir():
-        return ssl.create_default_context(capath=authorities)
-    return ssl.create_default_context(cafile=authorities)
 
 
 def _basic(username: str, password: str) -> str:
@@ -67,10 +67,11 @@ class _Visit:
         self._path = path
         self._headers = headers
 
-    def post(self, data: bytes) -> Posted:
+    def post(self, data: bytes, authorization: str = "") -> Posted:
         """See ``Visit``."""
+        headers = {**self._headers, "Authorization": authorization} if authorization else self._headers
         try:
-            reply = self._connections.exchange("POST", self._path, self._headers, data)
+            reply = self._connections.exchange("POST", self._path, headers, data)
         except HttpError as error:
             raise _failure(error) from None
         raise_for_status(reply.status, reply.body, reply.headers)
@@ -79,9 +80,12 @@ class _Visit:
 
 def _failure(error: HttpError) -> Unreachable:
     cause = error.__cause__
+    if isinstance(cause, tls.OtherCertificate):
+        return Untrusted("No secure connection to Exchange: its certificate is not the pinned one.")
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return Untrusted("No secure connection to Exchange: its certificate is not trusted.")
     if isinstance(cause, ssl.SSLError):
-        reason = "its certificate is not trusted" if isinstance(cause, ssl.SSLCertVerificationError) else "TLS failed"
-        return Unreachable(f"No secure connection to Exchange: {reason}.")
+        return Unreachable("No secure connection to Exchange: TLS failed.")
     if isinstance(error, NotConnected):
         return Unreachable(f"Exchange can't be reached ({error}).")
     if isinstance(error, TooSlow):

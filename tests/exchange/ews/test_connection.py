@@ -38,10 +38,10 @@ from syncapp.side import (
     Unreachable,
     Written,
 )
+from tests.certificates import server_certificate
 from tests.contract import samples
 from tests.exchange.ews import wire
 from tests.exchange.ews.lab import MAILBOX, Lab, running
-from tests.test_http import certificate
 
 
 @pytest.fixture(scope="module")
@@ -201,7 +201,7 @@ def test_a_server_that_never_answers_is_unreachable(lab: Lab, connect: Connect) 
 def test_only_a_certificate_of_a_known_authority_is_trusted(
     known: bool, open_some: OpenSessions, tmp_path: Path
 ) -> None:
-    file = certificate(tmp_path, "127.0.0.1")
+    file = server_certificate(tmp_path, "127.0.0.1")
     serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     serving.load_cert_chain(file)
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Recorder)
