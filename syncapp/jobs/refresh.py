@@ -16,8 +16,10 @@ from typing import Protocol
 from django.conf import settings
 from django.utils import timezone
 
+from syncapp import life
 from syncapp.jobs import accounts, enroll, places, resting, sides, troubles
 from syncapp.jobs.task import task
+from syncapp.life import Reason
 from syncapp.models import Enrollment, Problem, ServiceAccount
 from syncapp.nextcloud import consent
 from syncapp.nextcloud.consent import AppMissing, Person, UnknownPerson
@@ -135,12 +137,10 @@ def _take(listed: Sequence[Person], opened: _Opened, now: dt.datetime) -> Refres
     for person in listed:
         enroll.take(known.get(person.uid), person, opened.tokens.get(person.uid), now)
     there = {person.uid for person in listed}
-    absent = [row.pk for uid, row in known.items() if uid not in there and row.state in Enrollment.SERVED]
-    Enrollment.objects.filter(pk__in=absent, state__in=Enrollment.SERVED).update(state=_State.ABSENT)
-    logger.log(
-        logging.INFO if absent else logging.DEBUG, "list read: %s people, %s newly absent", len(there), len(absent)
-    )
-    return Refreshed(len(there), len(absent), opened.sentence)
+    gone = [row for uid, row in known.items() if uid not in there and row.state in Enrollment.SERVED]
+    absent = sum(life.move(row, _State.ABSENT, Reason.NOT_LISTED, now) for row in gone)
+    logger.debug("list read: %s people, %s newly absent", len(there), absent)
+    return Refreshed(len(there), absent, opened.sentence)
 
 
 @dataclass

@@ -55,7 +55,7 @@ _NEXT_DUE = """
 SELECT * FROM syncapp_enrollment WHERE id = (
     SELECT id FROM (
         SELECT id FROM syncapp_enrollment
-        WHERE state = 'active' AND due_at <= %s
+        WHERE state IN ('active', 'unavailable') AND due_at <= %s
         AND (lease_owner = '' OR lease_until IS NULL OR lease_until < %s)
         AND (token_refused_at IS NULL OR token_refused_at <= %s)
         AND NOT EXISTS (SELECT 1 FROM syncapp_serverrest WHERE server = %s AND until > %s)

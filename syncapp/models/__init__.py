@@ -15,6 +15,7 @@ from syncapp.models.sent import Sent
 from syncapp.models.server_rest import ServerRest
 from syncapp.models.service_account import AccountSlot, ServiceAccount
 from syncapp.models.tomb import Tomb
+from syncapp.models.transition import Transition
 
 __all__ = [
     "AccountSlot",
@@ -34,4 +35,5 @@ __all__ = [
     "ServerRest",
     "ServiceAccount",
     "Tomb",
+    "Transition",
 ]

@@ -22,9 +22,10 @@ from syncapp.models.pairing import Pairing
 from syncapp.models.preview import Preview
 from syncapp.models.restoration import Restoration
 from syncapp.models.run import Run
+from syncapp.models.transition import Transition
 
 _BATCH = 500
-_NOT_READ = (Preview, Run)
+_NOT_READ = (Preview, Run, Transition)
 """What is a person's and what no run reads."""
 
 Rows = Sequence[Sequence[models.Model]]

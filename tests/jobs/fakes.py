@@ -34,6 +34,7 @@ def enrollment(uid: str = "alice", **values: Any) -> Enrollment:
         "mailbox": f"{uid}@example.org",
         "listed_address": f"{uid}@example.org",
         "state": Enrollment.State.ACTIVE,
+        "approved": True,
         "due_at": NOW,
     }
     return Enrollment.objects.create(nextcloud_uid=uid, **(fields | values))

@@ -55,6 +55,7 @@ def test_an_address_of_another_domain_waits_for_an_approval(email: str) -> None:
 def test_a_person_without_an_address_has_no_mailbox() -> None:
     row = take(email="")
     assert (row.state, row.mailbox) == (State.NO_MAILBOX, None)
+    assert codes() == ["no-address"]
     assert (take().state, take().mailbox) == (State.WAITING, "alice@example.org")
 
 
@@ -115,6 +116,7 @@ def test_the_same_token_ends_no_refusal() -> None:
     assert take().token_refused_at == NOW
 
 
+@pytest.mark.usefixtures("managed")
 def test_whoever_consents_again_goes_on() -> None:
     enrollment(token="t1", state=State.NO_CONSENT)
     assert take().state == State.NO_CONSENT
@@ -122,7 +124,7 @@ def test_whoever_consents_again_goes_on() -> None:
 
 
 def test_whoever_is_listed_again_goes_on() -> None:
-    enrollment(state=State.ABSENT, due_at=NOW - HOUR)
+    enrollment(token="t1", state=State.ABSENT, due_at=NOW - HOUR)
     row = take()
     assert (row.state, row.due_at) == (State.ACTIVE, NOW)
 
@@ -135,7 +137,7 @@ def test_what_an_admin_decides_stays(state: Enrollment.State) -> None:
 
 
 def test_a_decision_made_in_between_is_not_overwritten() -> None:
-    known = enrollment(state=State.ABSENT)
+    known = enrollment(token="t1", state=State.ABSENT)
     Enrollment.objects.update(state=State.PAUSED)
     enroll.take(known, ALICE, "t1", NOW)
     assert Enrollment.objects.get().state == State.PAUSED
