@@ -232,6 +232,10 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("MAILBOX_DOMAINS", domains, "",
              "Mail domains of the mailboxes, separated by commas: people with an address elsewhere always wait for an "
              "approval. Empty: all domains.", "example.org,example.com"),
+    Variable("PILOT_USERS", words, "",
+             "User ids in Nextcloud, separated by commas: if these or PILOT_GROUP are given, nobody else begins. "
+             "Whoever syncs already goes on.", "anna,ben"),
+    Variable("PILOT_GROUP", text, "", "A group in Nextcloud whose members belong to the pilot, too.", "sync-pilot"),
     Variable("PREVIEW_FIRST", flag, "no",
              "Say yes to have the first sync of every new person wait until an admin has seen what it would do and "
              "approved it: python manage.py preview USER", "no"),
@@ -263,6 +267,11 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("HISTORY_DAYS", number(0, 3_650), "30",
              "How many days what was overwritten or deleted can be restored. 0: nothing is kept.", "30"),
     Variable("WORKERS", number(1, 64), "2", "How many people are synced at the same time, by all workers.", "2"),
+    Variable("FIRST_SYNCS", number(0, 64), "0",
+             "How many of them may be first syncs, so that others do not wait for these. 0: all.", "1"),
+    Variable("AWAY_DAYS", number(1, 3_650), "30",
+             "How many days after somebody left, or was last listed, everything that is remembered of them is deleted. "
+             "What was copied stays where it is.", "30"),
     Variable("DATABASE_URL", database, "sqlite:///var/connector.sqlite3",
              "The database: SQLite in a file, or PostgreSQL. Special characters in the password are written as %XX.",
              "postgres://connector:password@localhost:5432/connector"),

@@ -24,6 +24,8 @@ CA_FILE: Path | None = _values["CA_FILE"]
 ALLOW_HTTP: bool = _values["ALLOW_HTTP"]
 ADDRESSES_ARE_MANAGED: bool = _values["ADDRESSES_ARE_MANAGED"]
 MAILBOX_DOMAINS: list[str] = _values["MAILBOX_DOMAINS"]
+PILOT_USERS: list[str] = _values["PILOT_USERS"]
+PILOT_GROUP: str = _values["PILOT_GROUP"]
 PREVIEW_FIRST: bool = _values["PREVIEW_FIRST"]
 SYNC_INTERVAL: int = _values["SYNC_INTERVAL"]
 FULL_COMPARISON_HOURS: int = _values["FULL_COMPARISON_HOURS"]
@@ -39,6 +41,8 @@ GUARD_CREATIONS_PERCENT: int = _values["GUARD_CREATIONS_PERCENT"]
 HOLD_DAYS: int = _values["HOLD_DAYS"]
 HISTORY_DAYS: int = _values["HISTORY_DAYS"]
 WORKERS: int = _values["WORKERS"]
+FIRST_SYNCS: int = _values["FIRST_SYNCS"]
+AWAY_DAYS: int = _values["AWAY_DAYS"]
 
 # Django ----------------------------------------------------------------------------------------------------------
 

@@ -11,11 +11,11 @@ import re
 from django.conf import settings
 
 _PLAIN = re.compile(
-    r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+    r"[a-z0-9#$&'*+/=?^_`{|}~-]+(\.[a-z0-9#$&'*+/=?^_`{|}~-]+)*"
     r"@([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]*[a-z0-9])?",
     re.ASCII,
 )
-"""RFC 5321 section 4.1.2 without quotes, literals and comments."""
+"""RFC 5321 section 4.1.2 without quotes, literals and comments, and without what once routed mail (% and !)."""
 LONGEST = 320
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -17,7 +17,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from syncapp import life
-from syncapp.jobs import accounts, enroll, places, resting, sides, troubles
+from syncapp.jobs import accounts, departed, enroll, pilot, places, resting, sides, troubles
 from syncapp.jobs.task import task
 from syncapp.life import Reason
 from syncapp.models import Enrollment, Problem, ServiceAccount
@@ -39,6 +39,9 @@ class ConsentApp(Protocol):
 
     def invalidate(self, uid: str) -> None:
         """Tell the app that somebody's app password does not work any more. Raises ``SideError``."""
+
+    def members(self, group: str) -> Collection[str]:
+        """The uids of the members of a group in Nextcloud. Raises ``SideError``."""
 
     def close(self) -> None:
         """Let go of connections."""
@@ -123,7 +126,7 @@ def refresh(now: dt.datetime, open_app: Callable[[], ConsentApp] | None = None) 
         Problem.objects.clear(_LIST_KEY, troubles.server_key(resting.NEXTCLOUD))
         resting.server_answered(resting.NEXTCLOUD, resting.NEXTCLOUD_ADMIN)
         opened = _open(listed)
-        result = _take(listed, opened, now)
+        result = _take(listed, opened, pilot.read(app.members), now)
         _invalidate(app, listed, opened.tokens)
         return result
     except SideError as error:
@@ -132,12 +135,14 @@ def refresh(now: dt.datetime, open_app: Callable[[], ConsentApp] | None = None) 
         app.close()
 
 
-def _take(listed: Sequence[Person], opened: _Opened, now: dt.datetime) -> Refreshed:
+def _take(listed: Sequence[Person], opened: _Opened, wanted: pilot.Pilot, now: dt.datetime) -> Refreshed:
     known = {row.nextcloud_uid: row for row in Enrollment.objects.all()}
     for person in listed:
-        enroll.take(known.get(person.uid), person, opened.tokens.get(person.uid), now)
+        row, token = known.get(person.uid), opened.tokens.get(person.uid)
+        enroll.take(row, person, token, now, in_pilot=person.uid in wanted)
     there = {person.uid for person in listed}
     gone = [row for uid, row in known.items() if uid not in there and row.state in Enrollment.SERVED]
+    departed.forget(now, there)
     absent = sum(life.move(row, _State.ABSENT, Reason.NOT_LISTED, now) for row in gone)
     logger.debug("list read: %s people, %s newly absent", len(there), absent)
     return Refreshed(len(there), absent, opened.sentence)

@@ -33,7 +33,7 @@ Rows = Sequence[Sequence[models.Model]]
 
 def copied(enrollment_id: int) -> Rows:
     """Everything that a run of this person may read, loaded from the real database."""
-    own = [_rows(model, enrollment_id) for model in _models() if _is_a_persons(model) and model not in _NOT_READ]
+    own = [_rows(model, enrollment_id) for model in of_a_person() if model not in _NOT_READ]
     person = list(Enrollment.objects.filter(pk=enrollment_id))
     return [list(Installation.objects.all()), person, *own, _pairings_of_others(enrollment_id)]
 
@@ -42,8 +42,9 @@ def _models() -> Iterable[type[models.Model]]:
     return apps.get_app_config("syncapp").get_models()
 
 
-def _is_a_persons(model: type[models.Model]) -> bool:
-    return any(field.name == "enrollment" for field in model._meta.concrete_fields)
+def of_a_person() -> Iterable[type[models.Model]]:
+    """The models whose rows belong to an enrollment."""
+    return [model for model in _models() if any(each.name == "enrollment" for each in model._meta.concrete_fields)]
 
 
 def _rows(model: type[models.Model], enrollment_id: int) -> Sequence[models.Model]:
