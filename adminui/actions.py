@@ -7,25 +7,10 @@ import logging
 
 from django.db.models import Q
 
-from syncapp import life
 from syncapp.jobs import holds
-from syncapp.life import Reason
 from syncapp.models import Enrollment, Hold
 
 logger = logging.getLogger(__name__)
-
-
-def approve(enrollment_id: int, mailbox: str, now: dt.datetime, by: str) -> bool:
-    """Let a waiting enrollment sync with the mailbox that the admin saw, or be previewed if that comes first.
-
-    False when it does not wait any more, or its mailbox is another one by now: nothing is changed then.
-    """
-    row = Enrollment.objects.filter(pk=enrollment_id, state=Enrollment.State.WAITING, mailbox=mailbox).first()
-    if row is None:
-        return False
-    row.approved = True
-    still = Q(mailbox=mailbox, preview_first=row.preview_first)
-    return life.move(row, row.ready_state, Reason.APPROVED, now, {"approved": True, "due_at": now}, by=by, where=still)
 
 
 def sync_now(enrollment_id: int, now: dt.datetime) -> bool:

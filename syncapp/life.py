@@ -14,7 +14,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 
 from syncapp.models import Enrollment, Transition
 
@@ -27,7 +27,6 @@ NOTHING = ""
 _READY = (State.WAITING, State.PREVIEW, State.ACTIVE)
 """Where somebody goes on whom nothing else holds back; which of them, ``Enrollment.ready_state`` says."""
 _FIRST = (*_READY, State.NO_MAILBOX, State.LATER)
-_GOING = (State.WAITING, State.LATER, State.NO_MAILBOX, State.HELD, *Enrollment.SERVED)
 _AWAY = (State.ABSENT, State.NO_CONSENT)
 
 
@@ -59,6 +58,10 @@ class Reason(StrEnum):
     READMITTED = "readmitted"
 
 
+_STOPPING = frozenset({Reason.PAUSED, Reason.RETRACTED, Reason.REMOVED})
+"""What is meant to hold at once."""
+
+
 @dataclass(frozen=True)
 class Rule:
     """Who causes a change, from which states to which, and the sentence of the log."""
@@ -80,8 +83,8 @@ RULES: Mapping[Reason, Rule] = {
     ),
     Reason.GRANTED: _rule(
         Actor.USER,
-        [NOTHING, State.INVITED, *_GOING, *_AWAY, State.LEFT],
-        [*_FIRST, State.UNAVAILABLE, State.HELD],
+        [NOTHING, *State],
+        [*_FIRST, State.UNAVAILABLE, State.HELD, State.PAUSED],
         "Gave consent on the connector's pages.",
     ),
     Reason.GRANTED_BY_ANOTHER: _rule(
@@ -128,7 +131,7 @@ RULES: Mapping[Reason, Rule] = {
         Actor.USER, set(State) - {State.LEFT}, [State.LEFT], "Retracted consent on the connector's pages."
     ),
     Reason.REMOVED: _rule(Actor.ADMIN, set(State) - {State.LEFT}, [State.LEFT], "Removed."),
-    Reason.READMITTED: _rule(Actor.ADMIN, [State.LEFT], [*_READY, State.NO_MAILBOX, State.HELD], "Let back in."),
+    Reason.READMITTED: _rule(Actor.ADMIN, [State.LEFT], [State.NO_CONSENT], "Let back in."),
 }
 
 TOLD: Mapping[str, str] = {
@@ -185,8 +188,10 @@ def move(
     """
     check(seen.state, to, reason)
     values: dict[str, object] = {"state": to, "state_since": now, **also}
+    # A worker that is with them commits nothing more, and so begins no further write.
+    fence = {"fence": F("fence") + 1} if reason in _STOPPING else {}
     with transaction.atomic():
-        if not Enrollment.objects.filter(where or Q(), pk=seen.pk, state=seen.state).update(**values):
+        if not Enrollment.objects.filter(where or Q(), pk=seen.pk, state=seen.state).update(**values, **fence):
             return False
         _note(seen.pk, seen.state, to, reason, now, by)
     for name, value in values.items():

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from adminui import actions, queries
 from adminui.forms import ApproveForm, HeldForm
 from adminui.views.access import admins_only, page
+from syncapp.jobs import decisions
 from syncapp.models import Enrollment, Problem
 
 
@@ -48,7 +49,7 @@ def approve(request: HttpRequest, pk: int) -> HttpResponse:
     """Let a waiting enrollment sync with the mailbox that the page named."""
     enrollment = get_object_or_404(Enrollment, pk=pk)
     form = ApproveForm(request.POST)
-    if form.is_valid() and actions.approve(
+    if form.is_valid() and decisions.approve(
         pk, form.cleaned_data["mailbox"], timezone.now(), by=request.user.get_username()
     ):
         messages.success(

@@ -21,11 +21,12 @@ from syncapp.nextcloud.consent import Person
 _State = Enrollment.State
 _INTERRUPTED = (_State.ABSENT, _State.NO_CONSENT, _State.HELD, _State.PAUSED)
 """Where a new token may be that of another person, behind the same account name as before."""
-_UNSETTLED = (_State.WAITING, _State.NO_MAILBOX, _State.LATER)
+UNSETTLED = (_State.WAITING, _State.NO_MAILBOX, _State.LATER)
+"""Where, before the first sync, the mailbox follows the address."""
 
 
 @dataclass
-class _Course:
+class Course:
     """What becomes of somebody: the next state, if it is another one, and why; and what is wrong with the address."""
 
     state: str = ""
@@ -44,7 +45,7 @@ def take(row: Enrollment | None, person: Person, token: str | None, now: dt.date
         if token is not None:
             _begin(person, token, now, in_pilot=in_pilot)
         return
-    if row.state == _State.LEFT:
+    if row.state == _State.LEFT or row.origin == Enrollment.Origin.PAGES:
         return
     known, row = row, copy(row)
     values = _facts(person)
@@ -54,10 +55,17 @@ def take(row: Enrollment | None, person: Person, token: str | None, now: dt.date
         row.problems.filter(code__in=("token-refused", "no-consent")).delete()
         if row.state in _INTERRUPTED and not starts_by_itself(row.mailbox or ""):
             values["approved"] = row.approved = False
-    unsettled = row.state in _UNSETTLED and not row.pairings.exists()
+    unsettled = row.state in UNSETTLED and not row.pairings.exists()
     course = _unsettled(row, person, in_pilot=in_pilot) if unsettled else _settled(row, person, renewed=renewed)
     values |= course.values
     _apply(known, course, {name: value for name, value in values.items() if getattr(known, name) != value}, now)
+
+
+def let_begin(row: Enrollment, now: dt.datetime) -> None:
+    """Let somebody begin who gave consent on the connector's pages before they belonged to the pilot."""
+    course = first(row, row.listed_address, in_pilot=True)
+    course.reason = Reason.IN_PILOT
+    _apply(row, course, course.values, now)
 
 
 def _facts(person: Person) -> dict[str, object]:
@@ -71,7 +79,7 @@ def _facts(person: Person) -> dict[str, object]:
     }
 
 
-def _apply(row: Enrollment, course: _Course, changed: dict[str, object], now: dt.datetime) -> None:
+def _apply(row: Enrollment, course: Course, changed: dict[str, object], now: dt.datetime) -> None:
     try:
         with transaction.atomic():
             # An admin may have decided meanwhile; then the next reading of the list looks again.
@@ -82,50 +90,57 @@ def _apply(row: Enrollment, course: _Course, changed: dict[str, object], now: dt
             elif changed:
                 Enrollment.objects.filter(pk=row.pk, state=row.state).update(**changed)
     except IntegrityError:
-        _report(row, "mailbox-taken")  # somebody else was faster
+        report(row, "mailbox-taken")  # somebody else was faster
         return
     if course.wrong:
-        _report(row, course.wrong)
+        report(row, course.wrong)
 
 
 def _begin(person: Person, token: str, now: dt.datetime, *, in_pilot: bool) -> None:
     row = Enrollment(
         nextcloud_uid=person.uid, token=token, preview_first=settings.PREVIEW_FIRST, due_at=now, **_facts(person)
     )
-    course = _first(row, person, in_pilot=in_pilot)
+    # If somebody else was faster, the next reading of the list looks again.
+    start(row, person.email, Reason.LISTED, now, in_pilot=in_pilot)
+
+
+def start(row: Enrollment, email: str, reason: Reason, now: dt.datetime, *, in_pilot: bool) -> bool:
+    """Store somebody new where they stand. False if account or mailbox have been taken in between."""
+    course = first(row, email, in_pilot=in_pilot)
     for name, value in course.values.items():
         setattr(row, name, value)
     row.state = course.state
     try:
-        life.begin(row, Reason.LISTED, now)
+        life.begin(row, reason, now)
     except IntegrityError:
-        return  # somebody else was faster; the next reading of the list looks again
+        return False
     if course.wrong:
-        _report(row, course.wrong)
+        report(row, course.wrong)
+    return True
 
 
-def _first(row: Enrollment, person: Person, *, in_pilot: bool) -> _Course:
+def first(row: Enrollment, email: str, *, in_pilot: bool) -> Course:
     """Where somebody stands of whom nothing is decided. Outside the pilot nobody reserves a mailbox."""
     if not in_pilot:
-        return _Course(_State.LATER, values={"mailbox": None, "approved": False})
-    mailbox = mailbox_of(person.email)
-    wrong = _wrong_with(row, person.email, mailbox)
+        return Course(_State.LATER, values={"mailbox": None, "approved": False})
+    mailbox = mailbox_of(email)
+    wrong = _wrong_with(row, email, mailbox)
     if wrong:
-        return _Course(_State.NO_MAILBOX, values={"mailbox": None, "approved": False}, wrong=wrong)
+        return Course(_State.NO_MAILBOX, values={"mailbox": None, "approved": False}, wrong=wrong)
     row.approved = starts_by_itself(mailbox or "")
-    return _Course(row.ready_state, values={"mailbox": mailbox, "approved": row.approved})
+    return Course(row.ready_state, values={"mailbox": mailbox, "approved": row.approved})
 
 
-def _unsettled(row: Enrollment, person: Person, *, in_pilot: bool) -> _Course:
+def _unsettled(row: Enrollment, person: Person, *, in_pilot: bool) -> Course:
     """Before anything was paired, the mailbox follows the address; what an admin has not decided stays undecided."""
     if row.state == _State.LATER and not in_pilot:
-        return _Course()
+        return Course()
     if row.state == _State.WAITING and mailbox_of(person.email) == row.mailbox:
-        return _Course()
+        return Course()
     # Who has begun to wait goes on waiting when the pilot becomes smaller.
-    course = _first(row, person, in_pilot=True)
+    course = first(row, person.email, in_pilot=True)
     if course.state == row.state == _State.NO_MAILBOX:
-        return _Course(wrong=course.wrong)
+        return Course(wrong=course.wrong)
     if row.state == _State.LATER:
         course.reason = Reason.IN_PILOT
     else:
@@ -133,18 +148,18 @@ def _unsettled(row: Enrollment, person: Person, *, in_pilot: bool) -> _Course:
     return course
 
 
-def _settled(row: Enrollment, person: Person, *, renewed: bool) -> _Course:
+def _settled(row: Enrollment, person: Person, *, renewed: bool) -> Course:
     """Once approved, no address points an enrollment at another mailbox: it is held until the former one is back."""
     same = mailbox_of(person.email) == row.mailbox
     back = row.state == _State.ABSENT or (row.state == _State.NO_CONSENT and renewed)
     if not same and (back or row.state in (_State.WAITING, _State.HELD, *Enrollment.SERVED)):
         state = "" if row.state == _State.HELD else _State.HELD
-        return _Course(state, Reason.ADDRESS_CHANGED, wrong="address-changed")
+        return Course(state, Reason.ADDRESS_CHANGED, wrong="address-changed")
     if back or (row.state == _State.PAUSED and not row.approved):
-        return _Course(row.ready_state, Reason.CONSENTED_AGAIN if renewed else Reason.LISTED_AGAIN)
+        return Course(row.ready_state, Reason.CONSENTED_AGAIN if renewed else Reason.LISTED_AGAIN)
     if row.state == _State.HELD:
-        return _Course(row.ready_state, Reason.ADDRESS_BACK)
-    return _Course()
+        return Course(row.ready_state, Reason.ADDRESS_BACK)
+    return Course()
 
 
 # What may be wrong with an address -----------------------------------------------------------------------------------
@@ -177,7 +192,8 @@ def _wrong_with(row: Enrollment, email: str, mailbox: str | None) -> str:
     return "mailbox-taken" if Enrollment.objects.filter(mailbox=mailbox).exclude(pk=row.pk).exists() else ""
 
 
-def _report(row: Enrollment, code: str) -> None:
+def report(row: Enrollment, code: str) -> None:
+    """Say what is wrong with an address; a person has one such problem at a time."""
     text, remedy = _WRONG[code]
     Problem.objects.report(
         f"enrollment:{row.pk}:address",

@@ -28,6 +28,11 @@ def is_wanted() -> bool:
     return bool(settings.PILOT_USERS or settings.PILOT_GROUP)
 
 
+def has(uid: str, groups: Collection[str]) -> bool:
+    """Whether somebody belongs to the pilot who is in these groups; true where there is none."""
+    return not is_wanted() or uid in settings.PILOT_USERS or settings.PILOT_GROUP in groups
+
+
 def read(members: Callable[[str], Collection[str]]) -> Pilot:
     """The pilot of the configuration; ``members`` asks Nextcloud for those of a group.
 

@@ -11,6 +11,7 @@ import datetime as dt
 import hashlib
 import logging
 
+from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
@@ -265,9 +266,15 @@ def _token_refused(enrollment: Enrollment, now: dt.datetime) -> dt.datetime:
         enrollment.problems.filter(code="token-refused").delete()
         _of_enrollment(enrollment, "no-consent",
                        "Nextcloud does not accept this user's app password any more.",
-                       "The user has to give consent again, in Nextcloud's personal settings.", Actor.USER)  # fmt: skip
+                       _where_to_consent(enrollment), Actor.USER)  # fmt: skip
         places.make_due(places.REFRESH)
     return now + CONFIRM_AFTER
+
+
+def _where_to_consent(enrollment: Enrollment) -> str:
+    if enrollment.origin == Enrollment.Origin.PAGES:
+        return f"The user has to give consent again, at {settings.CONNECTOR_URL}/me/, or be invited again."
+    return "The user has to give consent again, in Nextcloud's personal settings."
 
 
 def several_refused(enrollment: Enrollment) -> bool:

@@ -1,6 +1,7 @@
 """What the database remembers, one concept per file."""
 
 from syncapp.models.enrollment import Enrollment
+from syncapp.models.grant import Grant, Invitation, Revocation
 from syncapp.models.heartbeat import Heartbeat
 from syncapp.models.history import History
 from syncapp.models.hold import Hold
@@ -20,15 +21,18 @@ from syncapp.models.transition import Transition
 __all__ = [
     "AccountSlot",
     "Enrollment",
+    "Grant",
     "Heartbeat",
     "History",
     "Hold",
     "Installation",
+    "Invitation",
     "Link",
     "Pairing",
     "Preview",
     "Problem",
     "Restoration",
+    "Revocation",
     "Run",
     "RunLine",
     "Sent",

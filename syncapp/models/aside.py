@@ -16,6 +16,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.utils import ConnectionHandler
 
 from syncapp.models.enrollment import Enrollment
+from syncapp.models.grant import Grant, Invitation
 from syncapp.models.history import History
 from syncapp.models.installation import Installation
 from syncapp.models.pairing import Pairing
@@ -25,7 +26,7 @@ from syncapp.models.run import Run
 from syncapp.models.transition import Transition
 
 _BATCH = 500
-_NOT_READ = (Preview, Run, Transition)
+_NOT_READ = (Grant, Invitation, Preview, Run, Transition)
 """What is a person's and what no run reads."""
 
 Rows = Sequence[Sequence[models.Model]]

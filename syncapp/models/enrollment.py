@@ -40,6 +40,12 @@ class Enrollment(models.Model):
         UNAVAILABLE = "unavailable", "Mailbox unavailable"
         LEFT = "left", "Left"
 
+    class Origin(models.TextChoices):
+        """Where consent was given."""
+
+        APP = "app", "In Nextcloud's consent app"
+        PAGES = "pages", "On the connector's pages"
+
     SYNCED: ClassVar = (State.ACTIVE, State.UNAVAILABLE)
     """The states in which workers sync, or try to."""
     SERVED: ClassVar = (State.PREVIEW, *SYNCED)
@@ -47,6 +53,7 @@ class Enrollment(models.Model):
 
     nextcloud_uid = models.CharField(max_length=255, unique=True)
     nextcloud_login = models.CharField(max_length=255)
+    origin = models.CharField(max_length=10, choices=Origin, default=Origin.APP)
     display_name = EncryptedTextField(default="")
     token = EncryptedTextField(default="")
     token_refused_at = models.DateTimeField(null=True, blank=True)

@@ -8,9 +8,8 @@ from __future__ import annotations
 import pytest
 from pytest_django import Settings
 
-from adminui import actions
 from lab.nextcloud.consent import encrypt
-from syncapp.jobs import pairings, refresh
+from syncapp.jobs import decisions, pairings, refresh
 from syncapp.jobs.addresses import mailbox_of
 from syncapp.jobs.probe import Health
 from syncapp.models import Enrollment, Pairing, Transition
@@ -87,7 +86,7 @@ def row(uid: str) -> Enrollment:
 
 def approve(uid: str, mailbox: str) -> bool:
     """An admin approves what a page shows."""
-    return actions.approve(row(uid).pk, mailbox, NOW, by="ada")
+    return decisions.approve(row(uid).pk, mailbox, NOW, by="ada")
 
 
 @pytest.fixture
