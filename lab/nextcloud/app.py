@@ -125,7 +125,7 @@ class Server:
 
     def _ocs(self, request: Request) -> Answer:
         if ocs.without_header(request):
-            return ocs.failed(412, 997, "CSRF check failed")
+            return json_answer({"message": "CSRF check failed"}, 412)
         try:
             account = self._doorkeeper.admit(self._store, request)
         except Refusal as refusal:

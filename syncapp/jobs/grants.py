@@ -25,6 +25,7 @@ from syncapp.side import LoginFailed, NotAllowed, SideError, Throttled, Unreacha
 logger = logging.getLogger(__name__)
 
 _State, _Origin = Enrollment.State, Enrollment.Origin
+_SIGN_IN_RESTS = 600.0
 LASTS = dt.timedelta(minutes=20)
 """How long Nextcloud waits for somebody to grant (docs/server-behaviour.md, section 2.1)."""
 
@@ -71,11 +72,25 @@ def _asking(now: dt.datetime) -> Iterator[None]:
 def identify(code: str, now: dt.datetime) -> Identity:
     """Who comes back from Nextcloud with a code; the access that came with it is given back. Raises Refused."""
     with _asking(now), closing(connect()) as sign_in:
-        token = sign_in.redeem(settings.OAUTH_CLIENT_ID, settings.OAUTH_CLIENT_SECRET, code)
+        token = _redeem(sign_in, code, now)
         with Accounts(settings.NEXTCLOUD_URL, bearer=token, transport=sides.nextcloud_connections()) as accounts:
             who = accounts.identity()
             accounts.revoke()
     return who
+
+
+def _redeem(sign_in: SignIn, code: str, now: dt.datetime) -> str:
+    """The token for a code. Anybody may come with codes of their own making, so that they must stop nobody's sync.
+
+    Nextcloud counts such codes apart from failed logins, and answers 429 for this one address (section 2.2).
+    """
+    if resting.server_rests(resting.NEXTCLOUD_SIGN_IN, now):
+        raise Refused("Too many sign-ins have failed. Please try again in some minutes.")
+    try:
+        return sign_in.redeem(settings.OAUTH_CLIENT_ID, settings.OAUTH_CLIENT_SECRET, code)
+    except Throttled as error:
+        resting.rest_server(resting.NEXTCLOUD_SIGN_IN, now, error.seconds or _SIGN_IN_RESTS)
+        raise Refused("Too many sign-ins have failed. Please try again in some minutes.") from error
 
 
 # Letting in ----------------------------------------------------------------------------------------------------------

@@ -102,7 +102,7 @@ def works(enrollment: Enrollment, account: ServiceAccount) -> None:
 def forget_unused() -> None:
     """What was wrong with a server or an account that nobody uses any more is nobody's problem."""
     used = ServiceAccount.objects.filter(enabled=True)
-    gone = ServerRest.objects.exclude(server__in=[resting.NEXTCLOUD, resting.NEXTCLOUD_ADMIN])
+    gone = ServerRest.objects.exclude(server__in=resting.OF_NEXTCLOUD)
     gone = gone.exclude(server__in=used.values("endpoint"))
     Problem.objects.clear(*(server_key(rest.server) for rest in gone))
     gone.delete()

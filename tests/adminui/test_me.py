@@ -452,6 +452,18 @@ def test_a_made_up_code_is_refused(mallory: Browser) -> None:
     assert "Nextcloud did not accept this" in mallory.see(f"/me/signed-in/?code=made-up&state={state}")
 
 
+def test_made_up_codes_stop_nobodys_sync(mallory: Browser, nextcloud: NextcloudControl) -> None:
+    """Nextcloud has had enough of them; but it counts them apart from failed logins."""
+    nextcloud.fail({"path": "/index.php/apps/oauth2/api/v1/token", "status": 429})
+    for _ in range(2):
+        state = mallory.client.get("/me/sign-in/").headers["Location"].partition("state=")[2]
+        assert "Too many sign-ins have failed" in mallory.see(f"/me/signed-in/?code=made-up&state={state}")
+    assert not resting.server_rests(resting.NEXTCLOUD, timezone.now())
+    assert codes() == []
+    tokens = [each for each in nextcloud.traffic() if each["path"].endswith("/token")]
+    assert len(tokens) == 1, "it is not asked again for a while"
+
+
 def test_a_session_is_another_one_after_the_sign_in(anna: Browser) -> None:
     anna.client.get("/me/sign-in/")
     before = anna.client.session.session_key
