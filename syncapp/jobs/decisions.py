@@ -52,27 +52,34 @@ def resume(row: Enrollment, now: dt.datetime, by: str) -> bool:
     return life.move(row, _State.HELD if moved else row.ready_state, Reason.RESUMED, now, {"due_at": now}, by=by)
 
 
-def leave(row: Enrollment, reason: Reason, now: dt.datetime, by: str = "") -> bool:
+def leave(row: Enrollment, reason: Reason, now: dt.datetime, by: str = "", *, keep_access: bool = False) -> bool:
     """End the sync of a person, by themselves or by an admin; whatever was copied stays. False if they left already.
 
-    The app password is forgotten here, and ended at Nextcloud if it was given to us.
+    Their access is given up, unless somebody has something to do with it yet.
     """
     if row.state == _State.LEFT:
         return False
-    login, password = row.nextcloud_login, str(row.token)
-    ours = row.origin == Enrollment.Origin.PAGES and password
     with transaction.atomic():
-        also = {"token": "", "token_refused_at": None, "approved": False}
-        if not life.move(row, _State.LEFT, reason, now, also, by=by):
+        if not life.move(row, _State.LEFT, reason, now, {"token_refused_at": None, "approved": False}, by=by):
             return False
-        if ours:
-            revocations.ask_for(login, password, now)
         row.problems.filter(level=Problem.Level.ENROLLMENT).delete()
         Invitation.objects.filter(enrollment=row).delete()
         Grant.objects.filter(enrollment=row).delete()
-    if ours:
-        revocations.run(now)
+    if not keep_access:
+        give_up_access(row, now)
     return True
+
+
+def give_up_access(row: Enrollment, now: dt.datetime) -> None:
+    """Forget the app password of somebody who left, and have it ended at Nextcloud if it was given to us."""
+    password = str(row.token)
+    ours = row.origin == Enrollment.Origin.PAGES and bool(password)
+    with transaction.atomic():
+        left = Enrollment.objects.filter(pk=row.pk, state=_State.LEFT).update(token="")
+        if ours and left:
+            revocations.ask_for(row.nextcloud_login, password, now)
+    if ours and left:
+        revocations.run(now)
 
 
 def readmit(row: Enrollment, now: dt.datetime, by: str) -> bool:

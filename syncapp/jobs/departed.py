@@ -33,7 +33,7 @@ def forget(now: dt.datetime, listed: Collection[str]) -> int:
         if row.nextcloud_uid not in listed:
             _delete(row)
         elif row.state == _State.LEFT and row.mailbox is not None:
-            _strip(row)
+            strip(row)
         else:
             continue
         forgotten += 1
@@ -49,7 +49,7 @@ def _delete(row: Enrollment) -> None:
 
 
 @transaction.atomic
-def _strip(row: Enrollment) -> None:
+def strip(row: Enrollment) -> None:
     """Delete all but the name of the account, that it left, and the log that says how."""
     if not Enrollment.objects.select_for_update().filter(pk=row.pk, state=row.state).exists():
         return

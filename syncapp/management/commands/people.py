@@ -8,12 +8,13 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from syncapp import life
-from syncapp.jobs import decisions
+from syncapp import life, words
+from syncapp.jobs import decisions, farewell
 from syncapp.jobs.decisions import NotPossible
 from syncapp.life import Reason
 from syncapp.management import people
 from syncapp.models import Enrollment
+from syncapp.side import SideName
 from syncapp.startup import check_ready
 
 
@@ -30,10 +31,13 @@ class Command(BaseCommand):
         approve = what.add_parser("approve", help="account and mailbox belong to the same person")
         people.add_argument(approve)
         approve.add_argument("mailbox", help="the mailbox that you have made sure of")
+        remove = what.add_parser("remove", help="end the sync; what was copied stays, or is taken back from one side")
+        people.add_argument(remove)
+        remove.add_argument("--copies", choices=["stay", *SideName], default="stay",
+                            help="from which side the copies that nobody has changed go to the bin")  # fmt: skip
         for name, meaning in {
             "pause": "stop the sync until it is resumed",
             "resume": "let a paused person go on",
-            "remove": "end the sync; what was copied stays",
             "readmit": "let somebody who left come back, whom the consent app lists",
         }.items():
             people.add_argument(what.add_parser(name, help=meaning))
@@ -48,6 +52,9 @@ class Command(BaseCommand):
         if options["what"] == "show":
             self._show(row)
             return
+        if options.get("copies", "stay") != "stay":
+            self._take_back(row, SideName(options["copies"]))
+            return
         try:
             done = self._decide(row, timezone.now(), options)
         except NotPossible as error:
@@ -56,6 +63,19 @@ class Command(BaseCommand):
             raise CommandError("Not done: the state or the mailbox is another one by now. Please look again.")
         row.refresh_from_db()
         self.stdout.write(f"{row.nextcloud_uid}: {Enrollment.State(row.state).label}. {life.TOLD[row.state]}")
+
+    def _take_back(self, row: Enrollment, name: SideName) -> None:
+        side = words.side_name(name)
+        self.stdout.write(f"Taking back what the connector copied to {side}: {farewell.copies(row, name)} items ...")
+        try:
+            taken = farewell.remove(row, name, timezone.now(), people.COMMAND_LINE)
+        except NotPossible as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(
+            f"Copies put into the bin of {side}: {taken.removed}. "
+            f"Left because somebody has changed them: {taken.left}. "
+            f"{row.nextcloud_uid} has left, and nothing else is remembered of them."
+        )
 
     def _decide(self, row: Enrollment, now: dt.datetime, options: dict[str, Any]) -> bool:
         by = people.COMMAND_LINE
