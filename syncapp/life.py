@@ -103,9 +103,14 @@ RULES: Mapping[Reason, Rule] = {
     Reason.NOT_LISTED: _rule(
         Actor.CONNECTOR, Enrollment.SERVED, [State.ABSENT], "Nextcloud does not list this person any more."
     ),
-    Reason.LISTED_AGAIN: _rule(Actor.CONNECTOR, [State.ABSENT], _READY, "Nextcloud lists this person again."),
+    Reason.LISTED_AGAIN: _rule(
+        Actor.CONNECTOR, [State.ABSENT], [*_READY, State.NO_MAILBOX], "Nextcloud lists this person again."
+    ),
     Reason.CONSENTED_AGAIN: _rule(
-        Actor.USER, [*_AWAY, State.PAUSED, State.HELD], _READY, "Gave consent again: there is a new app password."
+        Actor.USER,
+        [*_AWAY, State.PAUSED, State.HELD],
+        [*_READY, State.NO_MAILBOX],
+        "Gave consent again: there is a new app password.",
     ),
     Reason.TOKEN_REFUSED: _rule(
         Actor.CONNECTOR, Enrollment.SERVED, [State.NO_CONSENT], "Nextcloud refused the app password, an hour apart."

@@ -152,10 +152,14 @@ def _settled(row: Enrollment, person: Person, *, renewed: bool) -> Course:
     """Once approved, no address points an enrollment at another mailbox: it is held until the former one is back."""
     same = mailbox_of(person.email) == row.mailbox
     back = row.state == _State.ABSENT or (row.state == _State.NO_CONSENT and renewed)
+    if back and row.mailbox is None:
+        course = first(row, person.email, in_pilot=True)
+        course.reason = Reason.CONSENTED_AGAIN if renewed else Reason.LISTED_AGAIN
+        return course
     if not same and (back or row.state in (_State.WAITING, _State.HELD, *Enrollment.SERVED)):
         state = "" if row.state == _State.HELD else _State.HELD
         return Course(state, Reason.ADDRESS_CHANGED, wrong="address-changed")
-    if back or (row.state == _State.PAUSED and not row.approved):
+    if back or (row.state == _State.PAUSED and renewed and not row.approved):
         return Course(row.ready_state, Reason.CONSENTED_AGAIN if renewed else Reason.LISTED_AGAIN)
     if row.state == _State.HELD:
         return Course(row.ready_state, Reason.ADDRESS_BACK)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from syncapp.jobs import enroll
+from syncapp.jobs import departed, enroll
 from syncapp.models import Enrollment, Problem
 from syncapp.nextcloud.consent import Person
 from tests.jobs.fakes import NOW, enrollment
@@ -89,6 +91,15 @@ def test_whoever_is_removed_stays_away_until_let_back_in(
     assert state() == State.WAITING
     with pytest.raises(CommandError, match="has not left"):
         call_command("people", "readmit", "alice")
+
+
+def test_whoever_was_forgotten_and_is_let_back_in_begins_anew(capsys: pytest.CaptureFixture[str]) -> None:
+    enrollment(state=State.LEFT, state_since=NOW - dt.timedelta(days=99))
+    departed.forget(NOW, {"alice"})
+    people(capsys, "readmit", "alice")
+    listed()
+    row = Enrollment.objects.get()
+    assert (row.state, row.mailbox) == (State.WAITING, "alice@example.org")
 
 
 def test_whoever_consented_on_the_pages_is_invited_again() -> None:
