@@ -75,8 +75,7 @@ def test_whoever_is_removed_stays_away_until_let_back_in(
     capsys: pytest.CaptureFixture[str], settings: Settings
 ) -> None:
     settings.ADDRESSES_ARE_MANAGED = True
-    enrollment()
-    Problem.objects.report("x", level=Problem.Level.ENROLLMENT, code="busy", text="x", enrollment=1)
+    Problem.objects.report("x", level=Problem.Level.ENROLLMENT, code="busy", text="x", enrollment=enrollment())
     assert "You do not take part" in people(capsys, "remove", "alice")
     row = Enrollment.objects.get()
     assert (row.state, row.token, row.problems.count()) == (State.LEFT, "", 0)
