@@ -13,22 +13,9 @@ from syncapp.models import Enrollment, Hold
 logger = logging.getLogger(__name__)
 
 
-def approve(enrollment_id: int, mailbox: str, now: dt.datetime, actor_id: int) -> bool:
-    """Let a waiting enrollment sync with the mailbox that the admin saw, or be previewed if that comes first.
-
-    False when it does not wait any more, or its mailbox is another one by now: nothing is changed then.
-    """
-    waiting = Enrollment.objects.filter(pk=enrollment_id, state=Enrollment.State.WAITING, mailbox=mailbox)
-    row = waiting.first()
-    if row is None or not waiting.filter(preview_first=row.preview_first).update(state=row.ready_state, due_at=now):
-        return False
-    logger.info("enrollment %s approved by admin %s", enrollment_id, actor_id)
-    return True
-
-
 def sync_now(enrollment_id: int, now: dt.datetime) -> bool:
-    """Make an active enrollment due; a due time is only ever moved forward. False when it is not active."""
-    active = Enrollment.objects.filter(pk=enrollment_id, state=Enrollment.State.ACTIVE)
+    """Make an enrollment due; a due time is only ever moved forward. False when it is none that is synced."""
+    active = Enrollment.objects.filter(pk=enrollment_id, state__in=Enrollment.SYNCED)
     if active.filter(due_at__gt=now).update(due_at=now):
         return True
     return active.exists()

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from adminui.health import STALE_AFTER, Facts
 from syncapp.jobs import places
-from syncapp.models import Enrollment, Heartbeat, Hold, Link, Problem, Run, ServiceAccount
+from syncapp.models import Enrollment, Heartbeat, Hold, Link, Problem, Run, ServiceAccount, Transition
 from syncapp.side import SideName
 
 USERS_PER_PAGE = 50
@@ -289,6 +289,11 @@ def user_rows(enrollments: Sequence[Enrollment]) -> list[UserRow]:
         UserRow(each, items.get(each.pk, ItemCount()), moved.get(each.pk, 0), problems.get(each.pk, 0))
         for each in enrollments
     ]
+
+
+def life_of(enrollment: Enrollment) -> list[Transition]:
+    """What happened to an enrollment, the newest first, at most ``SHORT_LIST``. One query."""
+    return list(enrollment.transitions.order_by("-at", "-pk")[:SHORT_LIST])
 
 
 def runs_of(enrollment: Enrollment, number: str) -> Page[Run]:

@@ -26,6 +26,12 @@ class Word:
 
 _State = Enrollment.State
 STATES: dict[str, Word] = {
+    _State.INVITED: Word(
+        _("Invited"), Tone.INFO, "user", _("The user has not opened the invitation yet, or not gone on.")
+    ),
+    _State.LATER: Word(
+        _("Later"), Tone.QUIET, "pause", _("The user gave consent and is not in the pilot. Nothing is synced yet.")
+    ),
     _State.WAITING: Word(
         _("Waiting for approval"), Tone.WARN, "hand", _("Nothing is synced before an administrator approves.")
     ),
@@ -55,6 +61,10 @@ STATES: dict[str, Word] = {
     _State.NO_MAILBOX: Word(
         _("No mailbox"), Tone.WARN, "alert", _("No mailbox in Exchange is known for the address in Nextcloud.")
     ),
+    _State.UNAVAILABLE: Word(
+        _("Mailbox not found"), Tone.WARN, "alert", _("Exchange does not find the mailbox. It is tried every hour.")
+    ),
+    _State.LEFT: Word(_("Left"), Tone.QUIET, "leave", _("Nothing is read or written for this user any more.")),
 }
 
 _Outcome = Run.Outcome

@@ -55,6 +55,11 @@ def secret(value: str) -> str:
     return value
 
 
+def optional_secret(value: str) -> str:
+    """Such a text, or none."""
+    return secret(value) if value else ""
+
+
 def signing_key(value: str) -> str:
     """Django's key for sessions and forms."""
     if len(value) < 32:
@@ -208,13 +213,22 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("ENCRYPTION_KEYS_OLD", encryption_keys, "",
              "Earlier values of ENCRYPTION_KEY, separated by commas: they still open what they have sealed.", ""),
     Variable("NEXTCLOUD_URL", url, REQUIRED, "Where Nextcloud is.", "https://cloud.example.org"),
-    Variable("NEXTCLOUD_ADMIN_USER", text, REQUIRED,
-             "A member of Nextcloud's group admin, who may read the list of people who consented.", "connector"),
-    Variable("NEXTCLOUD_ADMIN_PASSWORD", text, REQUIRED, "An app password of that user.", "xxxxx-xxxxx-xxxxx"),
-    Variable("SHARED_SECRET", secret, REQUIRED,
-             "The secret that was entered in the settings of the consent app: it encrypts people's tokens.",
-             "a long random text"),
+    Variable("NEXTCLOUD_ADMIN_USER", text, "",
+             "With the consent app: a member of Nextcloud's group admin, who may read the list of people who "
+             "consented.", "connector"),
+    Variable("NEXTCLOUD_ADMIN_PASSWORD", text, "", "An app password of that user.", "xxxxx-xxxxx-xxxxx"),
+    Variable("SHARED_SECRET", optional_secret, "",
+             "The secret that was entered in the settings of the consent app: it encrypts people's tokens. Empty: "
+             "there is no consent app.", "a long random text"),
     Variable("SHARED_SECRET_PREVIOUS", text, "", "Its former value, while it is being replaced.", ""),
+    Variable("CONNECTOR_URL", url, "",
+             "Where people reach the connector's own pages, to give consent there. Empty: they can't.",
+             "https://connector.example.org"),
+    Variable("OAUTH_CLIENT_ID", text, "",
+             "The client that was added in Nextcloud (Administration settings, Security, OAuth 2.0) for people who "
+             "sign in on these pages. Empty: only who was invited gets in.", "64 letters and digits"),
+    Variable("OAUTH_CLIENT_SECRET", text, "", "The secret of that client.", "64 letters and digits"),
+    Variable("INVITATION_DAYS", number(1, 365), "7", "How many days the link of an invitation works.", "7"),
     Variable("EXCHANGE_URL", url, "",
              "The EWS endpoint of Exchange, for service accounts that name none of their own. Empty: autodiscover "
              "tells where each mailbox is.", "https://mail.example.org/EWS/Exchange.asmx"),
@@ -241,6 +255,10 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("MAILBOX_DOMAINS", domains, "",
              "Mail domains of the mailboxes, separated by commas: people with an address elsewhere always wait for an "
              "approval. Empty: all domains.", "example.org,example.com"),
+    Variable("PILOT_USERS", words, "",
+             "User ids in Nextcloud, separated by commas: if these or PILOT_GROUP are given, nobody else begins. "
+             "Whoever syncs already goes on.", "anna,ben"),
+    Variable("PILOT_GROUP", text, "", "A group in Nextcloud whose members belong to the pilot, too.", "sync-pilot"),
     Variable("PREVIEW_FIRST", flag, "no",
              "Say yes to have the first sync of every new person wait until an admin has seen what it would do and "
              "approved it: python manage.py preview USER", "no"),
@@ -272,6 +290,11 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("HISTORY_DAYS", number(0, 3_650), "30",
              "How many days what was overwritten or deleted can be restored. 0: nothing is kept.", "30"),
     Variable("WORKERS", number(1, 64), "2", "How many people are synced at the same time, by all workers.", "2"),
+    Variable("FIRST_SYNCS", number(0, 64), "0",
+             "How many of them may be first syncs, so that others do not wait for these. 0: all.", "1"),
+    Variable("AWAY_DAYS", number(1, 3_650), "30",
+             "How many days after somebody left, or was last listed, everything that is remembered of them is deleted. "
+             "What was copied stays where it is.", "30"),
     Variable("DATABASE_URL", database, "sqlite:///var/connector.sqlite3",
              "The database: SQLite in a file, or PostgreSQL. Special characters in the password are written as %XX.",
              "postgres://connector:password@localhost:5432/connector"),
@@ -323,7 +346,8 @@ def parse(environment: Mapping[str, str]) -> dict[str, Any]:
             values[variable.name] = variable.parse(given) if given else _empty(variable)
         except ValueError as error:
             sentences.append(f"- {variable.name} {error}.{example}")
-    for name in ("NEXTCLOUD_URL", "EXCHANGE_URL", "AUTODISCOVER_URL"):
+    sentences += _consent(values)
+    for name in ("NEXTCLOUD_URL", "EXCHANGE_URL", "AUTODISCOVER_URL", "CONNECTOR_URL"):
         if str(values.get(name, "")).startswith("http://") and not values.get("ALLOW_HTTP"):
             sentences.append(f"- {name} begins with http://, which would send passwords in clear. Use https://.")
     if sentences:
@@ -331,9 +355,30 @@ def parse(environment: Mapping[str, str]) -> dict[str, Any]:
     return values
 
 
+_CONSENT_APP = ("SHARED_SECRET", "NEXTCLOUD_ADMIN_USER", "NEXTCLOUD_ADMIN_PASSWORD")
+_OAUTH = ("OAUTH_CLIENT_ID", "OAUTH_CLIENT_SECRET")
+
+
+def _consent(values: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the ways in which people may give consent."""
+    sentences = []
+    for names in (_CONSENT_APP, _OAUTH):
+        if any(values.get(name) for name in names):
+            together = " and ".join(names)
+            sentences += [f"- {name} is missing: {together} go together." for name in names if values.get(name) == ""]
+    if values.get("OAUTH_CLIENT_ID") and not values.get("CONNECTOR_URL"):
+        sentences.append("- CONNECTOR_URL is missing: people sign in on the connector's pages, which need an address.")
+    if values.get("SHARED_SECRET") == "" and values.get("CONNECTOR_URL") == "":
+        sentences.append(
+            "- Nobody could give consent: fill in SHARED_SECRET, NEXTCLOUD_ADMIN_USER and NEXTCLOUD_ADMIN_PASSWORD for "
+            "the consent app, or CONNECTOR_URL for the connector's own pages."
+        )
+    return sentences
+
+
 def _empty(variable: Variable) -> Any:
     """The value of an optional variable that is left empty."""
-    return "" if variable.parse in (url, text) else variable.parse("")
+    return "" if variable.parse in (url, text, optional_secret) else variable.parse("")
 
 
 def read() -> dict[str, Any]:

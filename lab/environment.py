@@ -138,6 +138,7 @@ def _variables(place: Place) -> Mapping[str, str]:
         "NEXTCLOUD_ADMIN_USER": ADMIN,
         "NEXTCLOUD_ADMIN_PASSWORD": ADMIN_PASSWORD,
         "SHARED_SECRET": SHARED_SECRET,
+        "CONNECTOR_URL": place.connector_url,
         "EXCHANGE_URL": f"{place.exchange_url}/EWS/Exchange.asmx",
         "SERVICE_ACCOUNTS_FILE": str(place.accounts_file),
         "ALLOW_HTTP": "yes",

@@ -17,7 +17,8 @@ from django.utils.translation import ngettext
 
 from adminui import words
 from adminui.health import Tone
-from syncapp.models import Enrollment, Problem, Run, RunLine
+from syncapp import life
+from syncapp.models import Enrollment, Problem, Run, RunLine, Transition
 from syncapp.words import sentence
 
 register = template.Library()
@@ -132,6 +133,12 @@ def state_meaning(enrollment: Enrollment) -> words.Text:
     """What the state of an enrollment means, in a sentence."""
     word = words.STATES.get(enrollment.state)
     return word.meaning if word else ""
+
+
+@register.filter
+def life_words(row: Transition) -> str:
+    """What a change of an enrollment's state says."""
+    return life.sentence(row)
 
 
 @register.filter

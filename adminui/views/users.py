@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from adminui import actions, queries
 from adminui.forms import ApproveForm, HeldForm
 from adminui.views.access import admins_only, page
+from syncapp.jobs import decisions
 from syncapp.models import Enrollment, Problem
 
 
@@ -31,11 +32,12 @@ def user(request: HttpRequest, pk: int) -> HttpResponse:
             "row": row,
             "being_synced": enrollment.lease_until is not None and enrollment.lease_until > now,
             "is_due": enrollment.due_at <= now,
-            "can_sync": enrollment.state == Enrollment.State.ACTIVE,
+            "can_sync": enrollment.state in Enrollment.SYNCED,
             "is_waiting": enrollment.state == Enrollment.State.WAITING,
             "held_groups": queries.held_groups(enrollment),
             "pairings": list(enrollment.pairings.order_by("kind", "pk")),
             "problem_groups": queries.problem_groups(Problem.objects.filter(enrollment=enrollment)),
+            "life": queries.life_of(enrollment),
             "runs": queries.runs_of(enrollment, request.GET.get("page", "1")),
         },
     )
@@ -47,8 +49,8 @@ def approve(request: HttpRequest, pk: int) -> HttpResponse:
     """Let a waiting enrollment sync with the mailbox that the page named."""
     enrollment = get_object_or_404(Enrollment, pk=pk)
     form = ApproveForm(request.POST)
-    if form.is_valid() and actions.approve(
-        pk, form.cleaned_data["mailbox"], timezone.now(), actor_id=int(request.user.pk or 0)
+    if form.is_valid() and decisions.approve(
+        pk, form.cleaned_data["mailbox"], timezone.now(), by=request.user.get_username()
     ):
         messages.success(
             request,

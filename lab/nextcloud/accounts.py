@@ -89,16 +89,23 @@ class Doorkeeper:
         self._failures[request.address] = recent
         if len(recent) > MAX_FAILURES:
             raise Refusal(429, "OCA\\DAV\\Connector\\Sabre\\Exception\\TooManyRequests", "")
+        bearer = _bearer(request.header("authorization"))
         credentials = _basic(request.header("authorization"))
-        if credentials is None:
+        if credentials is None and bearer is None:
             raise _not_logged_in("No public access to this resource., No 'Authorization: Basic' header found.")
-        account = self._check(store, *credentials)
+        account = self._bearer_of(store, bearer) if credentials is None else self._check(store, *credentials)
         if account is None:
             recent.append(now)
             raise _not_logged_in("Username or password was incorrect")
         if not account.enabled:
             raise Refusal(503, "Sabre\\DAV\\Exception\\ServiceUnavailable", "Account disabled")
         return account
+
+    @staticmethod
+    def _bearer_of(store: Store, token: str | None) -> Account | None:
+        """Whose OAuth2 token it is."""
+        row = store.row("SELECT uid FROM app_password WHERE token = ?", token)
+        return None if row is None else load(store, row["uid"])
 
     @staticmethod
     def _check(store: Store, name: str, password: str) -> Account | None:
@@ -122,6 +129,18 @@ def _basic(header: str) -> tuple[str, str] | None:
     except (binascii.Error, UnicodeDecodeError):
         return None
     return (name, password) if colon else None
+
+
+def _bearer(header: str) -> str | None:
+    scheme, _, token = header.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def password_of(request: Request) -> str:
+    """The password, app password or token that a request logs in with."""
+    header = request.header("authorization")
+    credentials = _basic(header)
+    return credentials[1] if credentials else _bearer(header) or ""
 
 
 def _not_logged_in(message: str) -> Refusal:

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 
 from lab.faults import Fault, FaultPlan, cut_connection, send_truncated, wait_out
 from lab.meter import Meter
-from lab.nextcloud import consent
+from lab.nextcloud import consent, flows, ocs
 from lab.nextcloud.accounts import Doorkeeper, login_name
 from lab.nextcloud.control import Control, ensure_admin
 from lab.nextcloud.methods import Methods
@@ -118,7 +118,21 @@ class Server:
         if request.path.startswith(f"{consent.PREFIX}/"):
             account = self._doorkeeper.admit(self._store, request)
             return consent.answer(self._store, account, request)
+        if flows.serves(request.path):
+            return flows.answer(self._store, request)
+        if request.path.startswith(f"{ocs.ROOT}/"):
+            return self._ocs(request)
         return Answer(404, b"File not found")
+
+    def _ocs(self, request: Request) -> Answer:
+        if ocs.without_header(request):
+            return json_answer({"message": "CSRF check failed"}, 412)
+        try:
+            account = self._doorkeeper.admit(self._store, request)
+        except Refusal as refusal:
+            # This API knows no disabled accounts: they are not logged in.
+            return ocs.failed(429 if refusal.status == 429 else 401, 997, "Current user is not logged in")
+        return ocs.answer(self._store, account, request)
 
     def _dress(self, request: Request, answer: Answer) -> Answer:
         """Add what goes around every answer: cookies, compression."""

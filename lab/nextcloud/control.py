@@ -17,6 +17,7 @@ GET    /lab/traffic?after=N          recorded requests       DELETE /lab/traffic
 GET    /lab/faults    POST (add)     PUT (replace)           DELETE ?number=N or all       as in lab.faults
 PUT    /lab/maintenance              {on}
 PUT    /lab/secret                   {secret}: the consent app's shared secret
+POST   /lab/oauth-clients            {redirect_uri}: as an admin registers one; answers {id, secret}
 PUT    /lab/compression              {mode}: off, weak (ETags become W/"…") or suffix ("…-gzip")
 DELETE /lab/logins                   forget failed logins
 DELETE /lab/changes                  prune the change log: older sync tokens then silently miss changes
@@ -30,7 +31,7 @@ from typing import Any
 
 from lab.faults import BadFault, FaultPlan
 from lab.meter import Meter
-from lab.nextcloud import accounts, consent, shelves
+from lab.nextcloud import accounts, consent, flows, shelves
 from lab.nextcloud.accounts import Doorkeeper
 from lab.nextcloud.provision import create_account
 from lab.nextcloud.store import Store
@@ -97,6 +98,9 @@ class Control:
                 return json_answer({"secret": consent.secret(self._store)})
             case ("PUT", ["secret"]):
                 self._store.set_setting("shared_secret", request.json()["secret"])
+            case ("POST", ["oauth-clients"]):
+                ident, secret = flows.add_client(self._store, request.json()["redirect_uri"])
+                return json_answer({"id": ident, "secret": secret}, 201)
             case ("PUT", ["compression"]):
                 self._set_compression(request.json()["mode"])
             case ("DELETE", ["logins"]):

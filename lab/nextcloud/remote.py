@@ -70,6 +70,15 @@ class NextcloudControl:
         """Set the consent app's shared secret."""
         self.call("PUT", "/secret", {"secret": secret})
 
+    def oauth_client(self, redirect_uri: str) -> tuple[str, str]:
+        """Register an OAuth2 client; its id and secret."""
+        made = self.call("POST", "/oauth-clients", {"redirect_uri": redirect_uri})
+        return str(made["id"]), str(made["secret"])
+
+    def fill_in(self, address: str, user: str, password: str) -> httpx.Response:
+        """What a person does on a page of a login flow or of OAuth2: sign in, and allow it."""
+        return self._client.post(address, data={"user": user, "password": password})
+
     def maintenance(self, on: bool) -> None:
         """Switch maintenance mode."""
         self.call("PUT", "/maintenance", {"on": on})

@@ -30,6 +30,21 @@ CREATE TABLE IF NOT EXISTS app_password (
     uid TEXT NOT NULL REFERENCES account (uid) ON DELETE CASCADE,
     name TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS login_flow (
+    poll_token TEXT PRIMARY KEY,
+    login_token TEXT NOT NULL UNIQUE,
+    client TEXT NOT NULL,
+    begun_at REAL NOT NULL,
+    login TEXT NOT NULL,
+    password TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS oauth_client (id TEXT PRIMARY KEY, secret TEXT NOT NULL, redirect_uri TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS oauth_code (
+    code TEXT PRIMARY KEY,
+    client TEXT NOT NULL,
+    uid TEXT NOT NULL REFERENCES account (uid) ON DELETE CASCADE,
+    made_at REAL NOT NULL
+);
 CREATE TABLE IF NOT EXISTS consent (
     id INTEGER PRIMARY KEY,
     uid TEXT NOT NULL UNIQUE REFERENCES account (uid) ON DELETE CASCADE,
@@ -83,7 +98,10 @@ CREATE TABLE IF NOT EXISTS mail (
 );
 """
 
-TABLES = ("mail", "change", "object", "collection", "consent", "app_password", "account", "setting")
+TABLES = (
+    "mail", "change", "object", "collection", "consent", "app_password", "login_flow", "oauth_code", "oauth_client",
+    "account", "setting",
+)  # fmt: skip
 
 
 class Store:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django_q.models import Schedule
 from django_q.tasks import async_task
 
-from syncapp.jobs import holds, owners, places, runs
+from syncapp.jobs import holds, owners, places, revocations, runs
 from syncapp.jobs.task import task
 from syncapp.models import Enrollment, History, Installation, Preview
 
@@ -34,6 +34,7 @@ def tick() -> None:
     owners.bury(now)
     if lost := runs.lose_orphans(now):
         logger.warning("%s runs have lost their worker", lost)
+    revocations.run(now)
     if places.take_turn(_PRUNE, _PRUNE_EVERY, now):
         holds.lapse(now)
         prune_history(now)

@@ -56,7 +56,8 @@ def standing(enrollment: Enrollment, account: ServiceAccount) -> Standing:
     problems = (person, account.pk, *map(troubles.server_key, servers))
     params = (person, *kinds, timezone.now(), person, person, *problems, *servers, person)
     found = statements.read(Pairing, statement, params)
-    clean = enrollment.attempts <= 1 and enrollment.token_refused_at is None and not account.failures
+    active = enrollment.state == Enrollment.State.ACTIVE
+    clean = active and enrollment.attempts <= 1 and enrollment.token_refused_at is None and not account.failures
     return Standing(found, clean and not any(vars(each)["unsettled"] for each in found))
 
 

@@ -82,6 +82,10 @@ def _make(enrollment: Enrollment, sides: SidesOf) -> bool:
     elif not nextcloud.writable:
         _report(key, enrollment, f"The {what} chosen for the sync can only be read in Nextcloud.",
                 f"Choose another {what} in the consent app's settings.", wanted)  # fmt: skip
+    elif _is_anothers(enrollment, kind, exchange):
+        _report(key, enrollment, f"The {what} of this mailbox is already synced for another user.",
+                "Find out whose mailbox it is: two addresses, one of them an alias, lead to it.",
+                enrollment.mailbox or "")  # fmt: skip
     elif not _save(enrollment, kind, exchange, nextcloud):
         _report(key, enrollment, f"The {what} is already synced for another user.",
                 f"Choose a {what} that nobody else syncs; it would go round in a circle.", wanted)  # fmt: skip
@@ -89,6 +93,15 @@ def _make(enrollment: Enrollment, sides: SidesOf) -> bool:
         Problem.objects.clear(key)
         return True
     return False
+
+
+def _is_anothers(enrollment: Enrollment, kind: Kind, exchange: Folder) -> bool:
+    """Whether somebody else's mailbox has this very folder: then it is the same, by another of its addresses.
+
+    Ids of folders in Exchange are made of those of the mailbox, so that no two mailboxes share one.
+    """
+    others = Pairing.objects.filter(kind=kind.value, exchange_folder=exchange.id)
+    return others.exclude(enrollment=enrollment).exists()
 
 
 def _save(enrollment: Enrollment, kind: Kind, exchange: Folder, nextcloud: Folder) -> bool:

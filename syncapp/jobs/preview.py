@@ -19,10 +19,12 @@ from django.db.models import Q
 from django.utils import timezone
 from django_q.tasks import async_task
 
+from syncapp import life
 from syncapp.engine.dry_run import DryRun, Stopped, dry_run
 from syncapp.engine.lease import TAKEOVER_SECONDS, Lease, LeaseLost
 from syncapp.jobs import accounts, backends, leases, owners, pairings, places, resting, sides, stopping, troubles
 from syncapp.jobs.task import task
+from syncapp.life import Reason
 from syncapp.models import Enrollment, Preview, Problem, ServiceAccount
 
 logger = logging.getLogger(__name__)
@@ -115,29 +117,31 @@ def kept(preview: Preview) -> dict[str, Any]:
 # The state -----------------------------------------------------------------------------------------------------------
 
 
-def require(enrollment_id: int, now: dt.datetime) -> bool:
+def require(enrollment_id: int, now: dt.datetime, by: str = "") -> bool:
     """Let the first sync wait for a preview. False when it has begun already, or its preview was approved."""
     new = Enrollment.objects.filter(pk=enrollment_id, first_sync_done_at=None)
     with transaction.atomic():
-        changed = new.exclude(state=_State.ACTIVE).update(preview_first=True)
-        changed += new.filter(state=_State.ACTIVE, pairings=None).update(
-            preview_first=True, state=_State.PREVIEW, due_at=now
-        )
-    return changed > 0
+        row = new.select_for_update().first()
+        if row is None:
+            return False
+        if row.state not in Enrollment.SYNCED:
+            return new.filter(state=row.state).update(preview_first=True) > 0
+        waits = {"preview_first": True, "due_at": now}
+        return not row.pairings.exists() and life.move(row, _State.PREVIEW, Reason.PREVIEW_REQUIRED, now, waits, by=by)
 
 
-def approve(preview: Preview, now: dt.datetime) -> bool:
+def approve(preview: Preview, now: dt.datetime, by: str = "") -> bool:
     """Let the first sync begin that was previewed. False when the preview is another one by now, or nobody waits."""
     with transaction.atomic():
         waiting = Enrollment.objects.filter(pk=preview.enrollment_id, state=_State.PREVIEW)
         # Workers lock the enrollment before anything of it.
-        if waiting.select_for_update().first() is None:
+        row = waiting.select_for_update().first()
+        if row is None:
             return False
         if not Preview.objects.filter(pk=preview.pk, at=preview.at).exists():
             return False
-        waiting.update(state=_State.ACTIVE, preview_first=False, due_at=now)
-    logger.info("enrollment %s: its preview was approved", preview.enrollment_id)
-    return True
+        begins = {"preview_first": False, "due_at": now}
+        return life.move(row, _State.ACTIVE, Reason.PREVIEW_APPROVED, now, begins, by=by)
 
 
 # The worker ----------------------------------------------------------------------------------------------------------

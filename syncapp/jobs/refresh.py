@@ -9,15 +9,18 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from syncapp.jobs import accounts, accounts_file, enroll, places, resting, sides, troubles
+from syncapp import life
+from syncapp.jobs import accounts, accounts_file, departed, enroll, pilot, places, resting, sides, troubles
 from syncapp.jobs.task import task
+from syncapp.life import Reason
 from syncapp.models import Enrollment, Problem, ServiceAccount
 from syncapp.nextcloud import consent
 from syncapp.nextcloud.consent import AppMissing, Person, UnknownPerson
@@ -37,6 +40,9 @@ class ConsentApp(Protocol):
 
     def invalidate(self, uid: str) -> None:
         """Tell the app that somebody's app password does not work any more. Raises ``SideError``."""
+
+    def members(self, group: str) -> Collection[str]:
+        """The uids of the members of a group in Nextcloud. Raises ``SideError``."""
 
     def close(self) -> None:
         """Let go of connections."""
@@ -115,12 +121,17 @@ _SECRET_KEY, _DAMAGED_KEY = "installation:shared-secret", "installation:damaged-
 
 def refresh(now: dt.datetime, open_app: Callable[[], ConsentApp] | None = None) -> Refreshed:
     """Bring enrollments up to date with the consent app's list; whatever goes wrong is reported as a problem."""
+    if not settings.SHARED_SECRET:
+        # Who is in the group is told when somebody signs in: there is nobody who may ask for it.
+        _let_begin(pilot.read(lambda _group: ()), now)
+        departed.forget(now, ())  # there is no consent app, and no list
+        return Refreshed()
     if resting.server_rests(resting.NEXTCLOUD, now) or resting.server_rests(resting.NEXTCLOUD_ADMIN, now):
         return Refreshed(sentence="Nextcloud is left alone for the moment; see the problems.")
     app = (open_app or connect)()
     try:
         listed = app.actives()
-        if not listed and Enrollment.objects.filter(state__in=Enrollment.SERVED).exists():
+        if not listed and _of_the_list().filter(state__in=Enrollment.SERVED).exists():
             sentence = "Nextcloud's list of people who consented is empty, though people are enrolled."
             _report(_LIST_KEY, "consent-list-empty", sentence,
                     "Check the consent app. Until somebody is listed, nobody's state changes.")  # fmt: skip
@@ -128,7 +139,7 @@ def refresh(now: dt.datetime, open_app: Callable[[], ConsentApp] | None = None) 
         Problem.objects.clear(_LIST_KEY, troubles.server_key(resting.NEXTCLOUD))
         resting.server_answered(resting.NEXTCLOUD, resting.NEXTCLOUD_ADMIN)
         opened = _open(listed)
-        result = _take(listed, opened, now)
+        result = _take(listed, opened, pilot.read(app.members), now)
         _invalidate(app, listed, opened.tokens)
         return result
     except SideError as error:
@@ -137,17 +148,30 @@ def refresh(now: dt.datetime, open_app: Callable[[], ConsentApp] | None = None) 
         app.close()
 
 
-def _take(listed: Sequence[Person], opened: _Opened, now: dt.datetime) -> Refreshed:
+def _of_the_list() -> QuerySet[Enrollment]:
+    """Whose consent the app has; that of others was given on the connector's pages."""
+    return Enrollment.objects.filter(origin=Enrollment.Origin.APP)
+
+
+def _take(listed: Sequence[Person], opened: _Opened, wanted: pilot.Pilot, now: dt.datetime) -> Refreshed:
     known = {row.nextcloud_uid: row for row in Enrollment.objects.all()}
     for person in listed:
-        enroll.take(known.get(person.uid), person, opened.tokens.get(person.uid), now)
+        row, token = known.get(person.uid), opened.tokens.get(person.uid)
+        enroll.take(row, person, token, now, in_pilot=person.uid in wanted)
     there = {person.uid for person in listed}
-    absent = [row.pk for uid, row in known.items() if uid not in there and row.state in Enrollment.SERVED]
-    Enrollment.objects.filter(pk__in=absent, state__in=Enrollment.SERVED).update(state=_State.ABSENT)
-    logger.log(
-        logging.INFO if absent else logging.DEBUG, "list read: %s people, %s newly absent", len(there), len(absent)
-    )
-    return Refreshed(len(there), len(absent), opened.sentence)
+    gone = [row for row in _of_the_list().filter(state__in=Enrollment.SERVED) if row.nextcloud_uid not in there]
+    _let_begin(wanted, now)
+    departed.forget(now, there)
+    absent = sum(life.move(row, _State.ABSENT, Reason.NOT_LISTED, now) for row in gone)
+    logger.debug("list read: %s people, %s newly absent", len(there), absent)
+    return Refreshed(len(there), absent, opened.sentence)
+
+
+def _let_begin(wanted: pilot.Pilot, now: dt.datetime) -> None:
+    later = Enrollment.objects.filter(state=_State.LATER, origin=Enrollment.Origin.PAGES)
+    for row in later:
+        if row.nextcloud_uid in wanted:
+            enroll.let_begin(row, now)
 
 
 @dataclass
@@ -191,7 +215,7 @@ def _open_one(person: Person) -> str:
 def _invalidate(app: ConsentApp, listed: Sequence[Person], opened: Mapping[str, str]) -> None:
     """Tell the app whose token was refused twice, as long as it lists that very token."""
     by_uid = {person.uid: person for person in listed}
-    for row in Enrollment.objects.filter(state=_State.NO_CONSENT, nextcloud_uid__in=list(by_uid)):
+    for row in _of_the_list().filter(state=_State.NO_CONSENT, nextcloud_uid__in=list(by_uid)):
         if opened.get(row.nextcloud_uid) == row.token:
             # Unknown by now: then there is nothing to invalidate.
             with contextlib.suppress(UnknownPerson):

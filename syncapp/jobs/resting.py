@@ -12,6 +12,9 @@ from syncapp.models import ServerRest, ServiceAccount
 NEXTCLOUD = "nextcloud"
 NEXTCLOUD_ADMIN = "nextcloud-admin"
 """The calls that only the admin user may make; people's own tokens go on meanwhile."""
+NEXTCLOUD_SIGN_IN = "nextcloud-sign-in"
+"""The end of people's sign-in, which strangers can make fail as often as they like."""
+OF_NEXTCLOUD = (NEXTCLOUD, NEXTCLOUD_ADMIN, NEXTCLOUD_SIGN_IN)
 _FIRST_REST = dt.timedelta(seconds=10)
 _LONGEST_REST = dt.timedelta(minutes=15)
 _LONGEST_ASKED_FOR = dt.timedelta(hours=1)

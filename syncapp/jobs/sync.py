@@ -57,9 +57,10 @@ _NEXT_DUE = """
 SELECT * FROM syncapp_enrollment WHERE id = (
     SELECT id FROM (
         SELECT id FROM syncapp_enrollment
-        WHERE state = 'active' AND due_at <= %s
+        WHERE state IN ('active', 'unavailable') AND due_at <= %s
         AND (lease_owner = '' OR lease_until IS NULL OR lease_until < %s)
         AND (token_refused_at IS NULL OR token_refused_at <= %s)
+        AND (first_sync_done_at IS NOT NULL OR %s)
         AND NOT EXISTS (SELECT 1 FROM syncapp_serverrest WHERE server = %s AND until > %s)
         AND (account_id IS NULL OR account_id NOT IN ({}))
         ORDER BY due_at LIMIT %s
@@ -86,7 +87,7 @@ def drain(number: int) -> None:
                 if not places.keep(number, owner, timezone.now()):
                     break
                 refresh.refresh_if_due()
-            if not serve_one(owner):
+            if not serve_one(owner, first_syncs=_for_first_syncs(number)):
                 sides.close_unused()
                 time.sleep(IDLE_SECONDS)
     finally:
@@ -107,23 +108,30 @@ def _hand_over(number: int) -> None:
     start_drain(number)
 
 
-def next_due(now: dt.datetime, unable: Sequence[int] = ()) -> Enrollment | None:
+def _for_first_syncs(number: int) -> bool:
+    """Whether a place is one of those for first syncs; no two workers have one at the same time."""
+    return not settings.FIRST_SYNCS or number <= settings.FIRST_SYNCS
+
+
+def next_due(now: dt.datetime, unable: Sequence[int] = (), *, first_syncs: bool = True) -> Enrollment | None:
     """An enrollment to look at now, one of those that have waited longest and are not with an ``unable`` account.
+
+    With ``first_syncs`` maybe a new one.
 
     One of them: workers that all began with the same row would stand in each other's way.
     """
     lapsed, trusted = now - dt.timedelta(seconds=TAKEOVER_SECONDS), now - troubles.CONFIRM_AFTER
     without = unable or (0,)  # no account has the key 0
-    params = (now, lapsed, trusted, resting.NEXTCLOUD, now, *without, settings.WORKERS)
+    params = (now, lapsed, trusted, first_syncs, resting.NEXTCLOUD, now, *without, settings.WORKERS)
     found = statements.read(Enrollment, _NEXT_DUE.format(", ".join("%s" for _ in without)), params)
     return found[0] if found else None
 
 
-def serve_one(owner: str, build: sides.Build | None = None) -> bool:
+def serve_one(owner: str, build: sides.Build | None = None, *, first_syncs: bool = True) -> bool:
     """Sync one slice of one due enrollment. False when there is none for which an account is free."""
     unable: Sequence[int] = ()
     for _ in range(_TRIES):
-        enrollment = next_due(timezone.now(), unable)
+        enrollment = next_due(timezone.now(), unable, first_syncs=first_syncs)
         if enrollment is None:
             return False
         with accounts.slot_for(enrollment, owner, timezone.now(), _SLOT_SECONDS) as account:

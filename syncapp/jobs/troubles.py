@@ -11,10 +11,14 @@ import datetime as dt
 import hashlib
 import logging
 
+from django.conf import settings
 from django.db.models import Q
+from django.utils import timezone
 
+from syncapp import life
 from syncapp.jobs import places, probe, remedies, resting
 from syncapp.jobs.task import describe
+from syncapp.life import Reason
 from syncapp.models import Enrollment, Problem, ServerRest, ServiceAccount
 from syncapp.side import (
     Gone,
@@ -97,6 +101,8 @@ def works(enrollment: Enrollment, account: ServiceAccount) -> None:
         Problem.objects.filter(over).delete()
     resting.server_answered(resting.NEXTCLOUD, account.endpoint)
     resting.account_works(account)
+    if enrollment.state == Enrollment.State.UNAVAILABLE:
+        life.move(enrollment, Enrollment.State.ACTIVE, Reason.MAILBOX_BACK, timezone.now())
     if enrollment.token_refused_at:
         Enrollment.objects.filter(pk=enrollment.pk).update(token_refused_at=None)
         clear_refused_tokens()
@@ -105,7 +111,7 @@ def works(enrollment: Enrollment, account: ServiceAccount) -> None:
 def forget_unused() -> None:
     """What was wrong with a server or an account that nobody uses any more is nobody's problem."""
     used = ServiceAccount.objects.filter(enabled=True)
-    gone = ServerRest.objects.exclude(server__in=[resting.NEXTCLOUD, resting.NEXTCLOUD_ADMIN])
+    gone = ServerRest.objects.exclude(server__in=resting.OF_NEXTCLOUD)
     gone = gone.exclude(server__in=used.values("endpoint"))
     Problem.objects.clear(*(server_key(rest.server) for rest in gone))
     gone.delete()
@@ -156,6 +162,8 @@ def _exchange(error: SideError, enrollment: Enrollment, account: ServiceAccount,
         case NoMailbox():
             _of_enrollment(enrollment, "no-mailbox", str(error),
                            "Check the address in Nextcloud, and that the mailbox exists in Exchange.")  # fmt: skip
+            if enrollment.state == Enrollment.State.ACTIVE:
+                life.move(enrollment, Enrollment.State.UNAVAILABLE, Reason.MAILBOX_GONE, now)
             return now + _HOUR
         case Gone():
             _of_enrollment(enrollment, "folder-gone", "A folder that was synced is gone from the mailbox.",
@@ -277,6 +285,8 @@ def nextcloud_down(error: Unreachable | Throttled, now: dt.datetime) -> bool:
 
 def _token_refused(enrollment: Enrollment, now: dt.datetime) -> dt.datetime:
     """Stop using the token, read the list again, make one confirming try later; only then give up the consent."""
+    if not Enrollment.objects.filter(pk=enrollment.pk, state__in=Enrollment.SERVED).exists():
+        return now + CONFIRM_AFTER  # they left while a worker was with them
     if enrollment.token_refused_at is None:
         Enrollment.objects.filter(pk=enrollment.pk).update(token_refused_at=now)
         enrollment.token_refused_at = now
@@ -290,15 +300,19 @@ def _token_refused(enrollment: Enrollment, now: dt.datetime) -> dt.datetime:
         return enrollment.token_refused_at + CONFIRM_AFTER
     elif not several_refused(enrollment):
         # The next reading of the list asks the consent app to invalidate it: jobs/refresh.py.
-        Enrollment.objects.filter(pk=enrollment.pk, state__in=Enrollment.SERVED).update(
-            state=Enrollment.State.NO_CONSENT
-        )
+        life.move(enrollment, Enrollment.State.NO_CONSENT, Reason.TOKEN_REFUSED, now)
         enrollment.problems.filter(code="token-refused").delete()
         _of_enrollment(enrollment, "no-consent",
                        "Nextcloud does not accept this user's app password any more.",
-                       "The user has to give consent again, in Nextcloud's personal settings.", Actor.USER)  # fmt: skip
+                       _where_to_consent(enrollment), Actor.USER)  # fmt: skip
         places.make_due(places.REFRESH)
     return now + CONFIRM_AFTER
+
+
+def _where_to_consent(enrollment: Enrollment) -> str:
+    if enrollment.origin == Enrollment.Origin.PAGES:
+        return f"The user has to give consent again, at {settings.CONNECTOR_URL}/me/, or be invited again."
+    return "The user has to give consent again, in Nextcloud's personal settings."
 
 
 def several_refused(enrollment: Enrollment) -> bool:

@@ -7,6 +7,9 @@ from django.db.models import Q
 
 from syncapp.models import Enrollment
 
+COMMAND_LINE = "the command line"
+"""Who did something, in the log of a person."""
+
 
 def add_argument(parser: CommandParser) -> None:
     """The person, as the first word of a command."""

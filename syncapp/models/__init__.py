@@ -2,6 +2,7 @@
 
 from syncapp.models.account_test import AccountTest, AccountTestStep
 from syncapp.models.enrollment import Enrollment
+from syncapp.models.grant import Grant, Invitation, Revocation
 from syncapp.models.heartbeat import Heartbeat
 from syncapp.models.history import History
 from syncapp.models.hold import Hold
@@ -16,25 +17,30 @@ from syncapp.models.sent import Sent
 from syncapp.models.server_rest import ServerRest
 from syncapp.models.service_account import AccountSlot, ServiceAccount
 from syncapp.models.tomb import Tomb
+from syncapp.models.transition import Transition
 
 __all__ = [
     "AccountSlot",
     "AccountTest",
     "AccountTestStep",
     "Enrollment",
+    "Grant",
     "Heartbeat",
     "History",
     "Hold",
     "Installation",
+    "Invitation",
     "Link",
     "Pairing",
     "Preview",
     "Problem",
     "Restoration",
+    "Revocation",
     "Run",
     "RunLine",
     "Sent",
     "ServerRest",
     "ServiceAccount",
     "Tomb",
+    "Transition",
 ]

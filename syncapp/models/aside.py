@@ -16,15 +16,17 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.utils import ConnectionHandler
 
 from syncapp.models.enrollment import Enrollment
+from syncapp.models.grant import Grant, Invitation
 from syncapp.models.history import History
 from syncapp.models.installation import Installation
 from syncapp.models.pairing import Pairing
 from syncapp.models.preview import Preview
 from syncapp.models.restoration import Restoration
 from syncapp.models.run import Run
+from syncapp.models.transition import Transition
 
 _BATCH = 500
-_NOT_READ = (Preview, Run)
+_NOT_READ = (Grant, Invitation, Preview, Run, Transition)
 """What is a person's and what no run reads."""
 
 Rows = Sequence[Sequence[models.Model]]
@@ -32,7 +34,7 @@ Rows = Sequence[Sequence[models.Model]]
 
 def copied(enrollment_id: int) -> Rows:
     """Everything that a run of this person may read, loaded from the real database."""
-    own = [_rows(model, enrollment_id) for model in _models() if _is_a_persons(model) and model not in _NOT_READ]
+    own = [_rows(model, enrollment_id) for model in of_a_person() if model not in _NOT_READ]
     person = list(Enrollment.objects.filter(pk=enrollment_id))
     return [list(Installation.objects.all()), person, *own, _pairings_of_others(enrollment_id)]
 
@@ -41,8 +43,9 @@ def _models() -> Iterable[type[models.Model]]:
     return apps.get_app_config("syncapp").get_models()
 
 
-def _is_a_persons(model: type[models.Model]) -> bool:
-    return any(field.name == "enrollment" for field in model._meta.concrete_fields)
+def of_a_person() -> Iterable[type[models.Model]]:
+    """The models whose rows belong to an enrollment."""
+    return [model for model in _models() if any(each.name == "enrollment" for each in model._meta.concrete_fields)]
 
 
 def _rows(model: type[models.Model], enrollment_id: int) -> Sequence[models.Model]:

@@ -10,6 +10,7 @@ from typing import Any, Self
 from urllib.parse import urlencode, urlsplit
 
 from syncapp.http import Transport
+from syncapp.nextcloud.accounts import Accounts
 from syncapp.nextcloud.dav import Answer, DavClient
 from syncapp.side import LoginFailed, NotAllowed, SideError, Unreachable
 
@@ -62,6 +63,7 @@ class ConsentApp:
 
     def __init__(self, url: str, user: str, password: str, transport: Transport | None = None) -> None:
         self._client = DavClient(url, user, password, transport)
+        self._accounts = Accounts(url, user, password, transport=transport)
         self._base = urlsplit(url).path.rstrip("/") + _BASE
 
     def __enter__(self) -> Self:
@@ -115,6 +117,10 @@ class ConsentApp:
         licensed = found.get("ValidLicense")
         known = None if licensed is None else str(licensed).lower() in ("true", "1")
         return Status(str(found.get("Version") or ""), str(found.get("CurrentUserId") or ""), known)
+
+    def members(self, group: str) -> frozenset[str]:
+        """The uids of the members of a group in Nextcloud, which is the server's to know. Raises NoSuchGroup."""
+        return self._accounts.members(group)
 
     def _json(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Any:
         sent = {"Accept": "application/json", **(headers or {})}

@@ -164,7 +164,7 @@ def read_xml(body: bytes) -> etree._Element | None:
 
 
 class DavClient:
-    """A connection to one server as one user; ``request`` may be called by several threads."""
+    """A connection to one server as one user, or as nobody (""); ``request`` may be called by several threads."""
 
     def __init__(self, url: str, user: str, password: str, transport: Transport | None = None) -> None:
         parts = urlsplit(url)
@@ -176,9 +176,10 @@ class DavClient:
             "Accept": "*/*",
             # Compression alters ETags (docs/server-behaviour.md#section-6-5).
             "Accept-Encoding": "identity",
-            # With the first request already: Nextcloud's challenge would cost each one a second.
-            "Authorization": f"Basic {login}",
         }
+        if user:
+            # With the first request already: Nextcloud's challenge would cost each one a second.
+            self._headers["Authorization"] = f"Basic {login}"
 
     def __enter__(self) -> Self:
         return self

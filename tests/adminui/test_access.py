@@ -14,8 +14,10 @@ from syncapp.models import Enrollment
 from tests.adminui import build
 
 OPEN = {"sign-in", "sign-out"}
+OF_PEOPLE = {"me", "me-sign-in", "me-signed-in", "me-sign-out", "me-grant", "me-retract", "join"}
+"""Who may do what there: tests/adminui/test_me.py."""
 POSTED = {"approve", "decide", "sync-now"}
-GUARDED = sorted(str(each.name) for each in urlpatterns if each.name not in OPEN)
+GUARDED = sorted(str(each.name) for each in urlpatterns if each.name not in OPEN | OF_PEOPLE)
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ def test_it_says_when_the_next_look_is_or_that_it_goes_on(page: Client) -> None:
     assert "Next look going on now" in text_of(page, page_of(anna))
 
 
-USER_QUERIES = 12
+USER_QUERIES = 13
 
 
 def test_who_is_due_waits_for_a_worker(page: Client) -> None:
@@ -95,13 +95,14 @@ def test_the_consequence_of_an_approval_is_spelled_out(page: Client) -> None:
 
 def test_an_approved_user_is_active_and_due(page: Client, admin: User, caplog: pytest.LogCaptureFixture) -> None:
     henrik = build.waiting("henrik", due_at=timezone.now() + dt.timedelta(days=1))
-    with caplog.at_level(logging.INFO, "adminui"):
+    with caplog.at_level(logging.INFO, "syncapp.life"):
         answer = page.post(f"/users/{henrik.pk}/approve/", {"mailbox": "henrik@example.org"}, follow=True)
     assert "Approved. The first sync starts within a minute." in answer.content.decode()
     henrik.refresh_from_db()
     assert henrik.state == Enrollment.State.ACTIVE
     assert henrik.due_at <= timezone.now()
-    assert f"enrollment {henrik.pk} approved by admin {admin.pk}" in caplog.text
+    assert f"enrollment {henrik.pk}: waiting to active, approved (admin)" in caplog.text
+    assert f"Approved: account and mailbox belong together. by {admin.get_username()}" in text_of(page, page_of(henrik))
     assert "henrik" not in caplog.text
 
 

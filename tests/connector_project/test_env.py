@@ -73,6 +73,31 @@ def test_it_refuses_a_wrong_value_in_a_sentence_that_names_the_variable(name: st
     assert said in sentence
 
 
+PAGES = {"CONNECTOR_URL": "https://connector.example.org"}
+NO_APP = {"SHARED_SECRET": "", "NEXTCLOUD_ADMIN_USER": "", "NEXTCLOUD_ADMIN_PASSWORD": ""}
+
+
+def test_one_way_of_giving_consent_is_enough() -> None:
+    assert env.parse(MINIMAL | NO_APP | PAGES)["SHARED_SECRET"] == ""
+    assert env.parse(MINIMAL | PAGES)["CONNECTOR_URL"] == PAGES["CONNECTOR_URL"]
+    (sentence,) = refused(**NO_APP)
+    assert sentence.startswith("- Nobody could give consent")
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"NEXTCLOUD_ADMIN_USER": ""}, "NEXTCLOUD_ADMIN_USER"),
+        ({"SHARED_SECRET": ""} | PAGES, "SHARED_SECRET"),
+        ({"OAUTH_CLIENT_ID": "x"} | PAGES, "OAUTH_CLIENT_SECRET"),
+        ({"OAUTH_CLIENT_ID": "x", "OAUTH_CLIENT_SECRET": "y"}, "CONNECTOR_URL"),
+    ],
+)
+def test_what_goes_together_is_asked_for_together(changes: dict[str, str], name: str) -> None:
+    (sentence,) = refused(**changes)
+    assert sentence.startswith(f"- {name} is missing: ")
+
+
 def test_a_refusal_does_not_repeat_secrets() -> None:
     assert "tiny" not in "".join(refused(SHARED_SECRET="tiny", ENCRYPTION_KEY="tiny"))
 
@@ -138,4 +163,5 @@ def test_the_example_file_lacks_only_what_is_required(tmp_path: Path, monkeypatc
     with pytest.raises(env.ConfigError) as caught:
         env.read()
     required = [variable.name for variable in env.VARIABLES if variable.default is env.REQUIRED]
-    assert [sentence.split()[1] for sentence in caught.value.sentences] == required
+    # Nor which of the two ways of giving consent is wanted.
+    assert [sentence.split()[1] for sentence in caught.value.sentences] == [*required, "Nobody"]

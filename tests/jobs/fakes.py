@@ -10,6 +10,7 @@ from typing import Any
 from syncapp.items import Kind
 from syncapp.jobs import accounts
 from syncapp.models import Enrollment, Problem, ServiceAccount
+from syncapp.nextcloud.accounts import NoSuchGroup
 from syncapp.nextcloud.consent import Person
 from syncapp.side import Folder, Look, SideError, SideName, SidesOf
 
@@ -34,6 +35,7 @@ def enrollment(uid: str = "alice", **values: Any) -> Enrollment:
         "mailbox": f"{uid}@example.org",
         "listed_address": f"{uid}@example.org",
         "state": Enrollment.State.ACTIVE,
+        "approved": True,
         "due_at": NOW,
     }
     return Enrollment.objects.create(nextcloud_uid=uid, **(fields | values))
@@ -52,6 +54,13 @@ class FakeConsentApp:
     error: SideError | None = None
     invalidated: list[str] = field(default_factory=list)
     closed: bool = False
+    groups: Mapping[str, Collection[str]] = field(default_factory=dict)
+
+    def members(self, group: str) -> Collection[str]:
+        """Who is in a group, or that there is none."""
+        if group not in self.groups:
+            raise NoSuchGroup("Nextcloud has no such group.")
+        return self.groups[group]
 
     def actives(self) -> Sequence[Person]:
         """The list, or the failure."""
@@ -110,7 +119,7 @@ def fake_sides(*, kinds: Sequence[Kind] = (Kind.EVENT, Kind.CONTACT), owner: str
     return [
         SidesOf(
             kind,
-            FakeSide(SideName.EXCHANGE, kind, [Folder(f"EX-{kind}", "Default", kind, default=True)]),  # type: ignore[arg-type]
+            FakeSide(SideName.EXCHANGE, kind, [Folder(f"EX-{owner}-{kind}", "Default", kind, default=True)]),  # type: ignore[arg-type]
             FakeSide(SideName.NEXTCLOUD, kind, [Folder(f"/dav/{owner}/{names[kind]}/", "Mine", kind, default=True)]),  # type: ignore[arg-type]
         )
         for kind in kinds

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import product
 
 import pytest
 from pytest_django import Settings
 
 from syncapp.jobs import enroll
-from syncapp.models import Enrollment
+from syncapp.jobs.addresses import mailbox_of
+from syncapp.models import Enrollment, Pairing
 from syncapp.nextcloud.consent import Person
 from tests.jobs.fakes import HOUR, NOW, codes, enrollment
 
@@ -55,6 +57,7 @@ def test_an_address_of_another_domain_waits_for_an_approval(email: str) -> None:
 def test_a_person_without_an_address_has_no_mailbox() -> None:
     row = take(email="")
     assert (row.state, row.mailbox) == (State.NO_MAILBOX, None)
+    assert codes() == ["no-address"]
     assert (take().state, take().mailbox) == (State.WAITING, "alice@example.org")
 
 
@@ -115,6 +118,7 @@ def test_the_same_token_ends_no_refusal() -> None:
     assert take().token_refused_at == NOW
 
 
+@pytest.mark.usefixtures("managed")
 def test_whoever_consents_again_goes_on() -> None:
     enrollment(token="t1", state=State.NO_CONSENT)
     assert take().state == State.NO_CONSENT
@@ -122,7 +126,7 @@ def test_whoever_consents_again_goes_on() -> None:
 
 
 def test_whoever_is_listed_again_goes_on() -> None:
-    enrollment(state=State.ABSENT, due_at=NOW - HOUR)
+    enrollment(token="t1", state=State.ABSENT, due_at=NOW - HOUR)
     row = take()
     assert (row.state, row.due_at) == (State.ACTIVE, NOW)
 
@@ -135,7 +139,37 @@ def test_what_an_admin_decides_stays(state: Enrollment.State) -> None:
 
 
 def test_a_decision_made_in_between_is_not_overwritten() -> None:
-    known = enrollment(state=State.ABSENT)
+    known = enrollment(token="t1", state=State.ABSENT)
     Enrollment.objects.update(state=State.PAUSED)
     enroll.take(known, ALICE, "t1", NOW)
     assert Enrollment.objects.get().state == State.PAUSED
+
+
+# Everybody, whatever their state -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("are_managed", [True, False])
+def test_no_reading_of_the_list_does_what_no_rule_allows(
+    state: Enrollment.State, are_managed: bool, settings: Settings
+) -> None:
+    """One person for whom a reading failed would keep it from everybody."""
+    settings.ADDRESSES_ARE_MANAGED = are_managed
+    addresses = ["alice@example.org", "other@example.org", "bob@example.org", ""]
+    known = [("alice@example.org", True), ("alice@example.org", False), (None, False)]
+    pilot = (True, False) if state == State.LATER else (True,)
+    enrollment("bob")
+    for (mailbox, paired), approved, email, token, in_pilot in product(
+        known, (True, False), addresses, ("t1", "t2", None), pilot
+    ):
+        row = enrollment(state=state, token="t1", mailbox=mailbox, approved=approved)
+        if paired:
+            Pairing.objects.create(enrollment=row, kind="event", exchange_folder="e", nextcloud_folder="n")
+        enroll.take(row, dataclasses.replace(ALICE, email=email), token, NOW, in_pilot=in_pilot)
+        row.refresh_from_db()
+        mine = row.mailbox in (mailbox, None, *(() if paired else (mailbox_of(email),)))
+        assert mine, "what was paired is never pointed at another mailbox"
+        if row.state in Enrollment.SERVED and state not in Enrollment.SERVED:
+            assert row.mailbox == mailbox_of(email), "nobody begins or goes on with another mailbox than they list"
+            assert row.approved
+        Enrollment.objects.filter(pk=row.pk).delete()

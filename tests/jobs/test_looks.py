@@ -183,8 +183,8 @@ def test_with_something_open_no_look_is_enough(scene: Scene, what: str) -> None:
 
 
 MOVED: dict[str, Callable[[Scene], object]] = {
-    "another look": lambda scene: scene.side(EXCHANGE).looks.update({"EX-event": Look("moved")}),
-    "a look that cannot tell": lambda scene: scene.side(EXCHANGE).looks.update({"EX-event": Look(None)}),
+    "another look": lambda scene: scene.side(EXCHANGE).looks.update({"EX-alice-event": Look("moved")}),
+    "a look that cannot tell": lambda scene: scene.side(EXCHANGE).looks.update({"EX-alice-event": Look(None)}),
     "a folder that is gone": lambda scene: scene.side(NEXTCLOUD, Kind.CONTACT).looks.clear(),
     "another store": lambda scene: Pairing.objects.filter(kind=Kind.CONTACT).update(exchange_epoch="former store"),
     "no token": lambda scene: Pairing.objects.filter(kind=Kind.EVENT).update(nextcloud_token=""),

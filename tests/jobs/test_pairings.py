@@ -36,7 +36,7 @@ def test_default_folders_are_paired_once(settings: Settings) -> None:
     assert ensure(person, both) == both
     assert ensure(person, both) == both
     calendar = Pairing.objects.get(kind=Kind.EVENT.value)
-    assert (calendar.exchange_folder, calendar.nextcloud_folder) == ("EX-event", "/dav/alice/personal/")
+    assert (calendar.exchange_folder, calendar.nextcloud_folder) == ("EX-alice-event", "/dav/alice/personal/")
     assert (calendar.days_back, calendar.days_ahead) == (7, 365)
     assert Pairing.objects.count() == 2
 

@@ -185,7 +185,8 @@ def test_new_people_wait_for_a_preview_where_that_is_wanted(settings: Settings) 
 
 
 @pytest.mark.parametrize("state", [State.ABSENT, State.NO_CONSENT])
-def test_whoever_comes_back_still_waits_for_the_preview(state: Enrollment.State) -> None:
+def test_whoever_comes_back_still_waits_for_the_preview(settings: Settings, state: Enrollment.State) -> None:
+    settings.ADDRESSES_ARE_MANAGED = True
     row = enrollment(state=state, preview_first=True)
     enroll.take(row, ALICE, "another", NOW)
     row.refresh_from_db()

@@ -217,7 +217,7 @@ def test_full_comparisons_are_spread_over_the_people(settings: Settings) -> None
 # Who is served -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("state", [state for state in State if state != State.ACTIVE])
+@pytest.mark.parametrize("state", [state for state in State if state not in Enrollment.SYNCED])
 def test_only_active_enrollments_are_served(state: Enrollment.State) -> None:
     account()
     person(state=state)
@@ -441,7 +441,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr("syncapp.jobs.sync.sides.close_all", lambda: done.append("close all"))
     monkeypatch.setattr("syncapp.jobs.sync.sides.build", build)
 
-    def serve_nobody(owner: str) -> bool:
+    def serve_nobody(owner: str, **_: object) -> bool:
         done.append("serve")
         return False
 
@@ -518,3 +518,41 @@ def test_the_command_ends_with_the_reason_of_a_failure(engine: Engine, monkeypat
     with pytest.raises(CommandError, match="The account may not"):
         call_command("sync", "alice")
     assert codes() == ["exchange-denied"]
+
+
+# First syncs -------------------------------------------------------------------------------------------------------
+
+
+def test_first_syncs_are_left_to_the_places_for_them(engine: Engine, settings: Settings) -> None:
+    settings.WORKERS, settings.FIRST_SYNCS = 3, 2
+    account()
+    new = person("new")
+    assert sync.next_due(timezone.now(), first_syncs=False) is None
+    known = person("known", first_sync_done_at=timezone.now())
+    found = sync.next_due(timezone.now(), first_syncs=False)
+    assert found is not None
+    assert found.pk == known.pk
+    Enrollment.objects.filter(pk=known.pk).delete()
+    found = sync.next_due(timezone.now(), first_syncs=True)
+    assert found is not None
+    assert found.pk == new.pk
+
+
+@pytest.mark.parametrize(("limit", "places_for_them"), [(0, [1, 2, 3]), (1, [1]), (2, [1, 2]), (9, [1, 2, 3])])
+def test_there_are_as_many_places_for_first_syncs_as_wanted(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, limit: int, places_for_them: list[int]
+) -> None:
+    settings.WORKERS, settings.FIRST_SYNCS = 3, limit
+    asked: list[bool] = []
+
+    def serve_one(owner: str, *, first_syncs: bool) -> bool:
+        asked.append(first_syncs)
+        monkeypatch.setattr("syncapp.jobs.sync.DRAIN_SECONDS", 0.0)
+        return True
+
+    monkeypatch.setattr("syncapp.jobs.sync.serve_one", serve_one)
+    monkeypatch.setattr("syncapp.jobs.refresh.refresh_if_due", lambda: None)
+    for number in (1, 2, 3):
+        monkeypatch.setattr("syncapp.jobs.sync.DRAIN_SECONDS", 60.0)
+        sync.drain(number)
+    assert [number for number, first in zip((1, 2, 3), asked, strict=True) if first] == places_for_them

@@ -249,3 +249,35 @@ def test_refusals_far_apart_are_everybodys_own() -> None:
     for hours, person in enumerate(crowd()[:3]):
         met(LoginFailed("no"), NEXTCLOUD, person, NOW + 3 * hours * HOUR)
     assert set(codes()) == {"token-refused"}
+
+
+# States ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_mailbox_that_exchange_does_not_find_is_tried_every_hour_until_it_is_there() -> None:
+    person = enrollment()
+    assert met(NoMailbox("no"), EXCHANGE, person) == NOW + HOUR
+    person.refresh_from_db()
+    assert person.state == State.UNAVAILABLE
+    assert met(NoMailbox("no"), EXCHANGE, person, NOW + HOUR) == NOW + 2 * HOUR
+    troubles.works(person, ServiceAccount.objects.get())
+    person.refresh_from_db()
+    assert (person.state, codes()) == (State.ACTIVE, [])
+    assert [each.reason for each in person.transitions.order_by("pk")] == ["mailbox-gone", "mailbox-back"]
+
+
+def test_a_preview_waits_for_its_mailbox_as_a_preview() -> None:
+    person = enrollment(state=State.PREVIEW, preview_first=True)
+    met(NoMailbox("no"), EXCHANGE, person)
+    person.refresh_from_db()
+    assert (person.state, codes()) == (State.PREVIEW, ["no-mailbox"])
+
+
+def test_a_token_that_is_refused_because_somebody_left_is_nobodys_problem() -> None:
+    person = enrollment()
+    error = LoginFailed("no")
+    error.side = NEXTCLOUD
+    Enrollment.objects.update(state=State.LEFT)
+    troubles.met(error, person, account(), NOW)
+    person.refresh_from_db()
+    assert (person.state, person.token_refused_at, codes()) == (State.LEFT, None, [])

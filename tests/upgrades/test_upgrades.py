@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from syncapp.models import Enrollment, History, Hold, Link, Problem, Sent, Tomb
 from tests.upgrades.rows import store, written
@@ -64,6 +65,18 @@ def test_whoever_waits_for_a_preview_waits_for_approval_before_there_were_any(re
     migrate(FIRST)
     migrate()
     assert Enrollment.objects.get(nextcloud_uid="in_step").state == Enrollment.State.WAITING
+
+
+def test_states_that_there_were_not_become_those_that_sync_as_much() -> None:
+    migrate()
+    former = {"invited": "no-consent", "later": "waiting", "unavailable": "active", "left": "paused", "held": "held"}
+    for state in former:
+        Enrollment.objects.create(nextcloud_uid=state, state=state, due_at=timezone.now())
+    [people] = [each for each in migrate("0009_account_tests") if each.__name__ == "Enrollment"]
+    assert dict(people._default_manager.values_list("nextcloud_uid", "state")) == former
+    migrate()
+    assert not Enrollment.objects.get(nextcloud_uid="later").approved
+    assert Enrollment.objects.get(nextcloud_uid="held").approved
 
 
 def test_links_are_in_every_state(recorded: dict[str, Any]) -> None:

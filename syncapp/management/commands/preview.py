@@ -62,11 +62,11 @@ class Command(BaseCommand):
     def _approve(self, stored: Preview | None) -> None:
         if stored is None:
             raise CommandError("There is no preview yet that could be approved; without --approve it is made.")
-        if not preview.approve(stored, timezone.now()):
+        if not preview.approve(stored, timezone.now(), by=people.COMMAND_LINE):
             raise CommandError("The preview has changed in between. Look at it again.")
         self.stdout.write("Approved. The first sync begins within a minute if the workers run.")
 
     def _require(self, enrollment: Enrollment) -> None:
-        if not preview.require(enrollment.pk, timezone.now()):
+        if not preview.require(enrollment.pk, timezone.now(), by=people.COMMAND_LINE):
             raise CommandError("This user's first sync has begun already.")
         self.stdout.write("The first sync of this user waits until a preview was approved.")

@@ -35,7 +35,7 @@ class Command(BaseCommand):
         if options["dry_run"]:
             self._foresee(enrollment, full=options["full"], as_json=options["json"])
             return
-        _check_state(enrollment, [Enrollment.State.ACTIVE])
+        _check_state(enrollment, Enrollment.SYNCED)
         owner = owners.new_owner()
         with accounts.slot_for(enrollment, owner, timezone.now(), dry_runs.SLOT_SECONDS) as account:
             if account is None:
