@@ -85,6 +85,7 @@ THEMES: Mapping[str, Theme] = {
     "deletions": Theme({"create": 1, "run": 1, "deletion": 6, "act": 1}, hot=0.8),
     "copies": Theme({"create": 1, "run": 1, "copies": 6, "act": 2, "restore_ours": 1}, hot=0.5),
     "collects": Theme({"create": 1, "run": 1, "collecting": 6, "act": 2}, hot=0.3),
+    "conflicts": Theme({"create": 1, "run": 1, "conflict": 4, "lost_answer": 4, "act": 1}, hot=0.3),
     "one-way": Theme(_USUAL, hot=0.5, directions=("to-exchange", "to-nextcloud")),
 }
 _THEME_WEIGHTS: Mapping[str, float] = {
@@ -97,6 +98,7 @@ _THEME_WEIGHTS: Mapping[str, float] = {
     "deletions": 1,
     "copies": 0.5,
     "collects": 0.5,
+    "conflicts": 0.5,
     "one-way": 1,
 }
 
@@ -164,6 +166,22 @@ class _Maker:
         fault = self.random.choice([Fault.CRASH, Fault.CRASH, Fault.UNREACHABLE, Fault.DATABASE]).value
         ends = Incident(spot, self.random.randrange(8), "fault", (fault,))
         return [*self.act(), *self.act(), self._sync(*self._maybe_act(), ends)]
+
+    def conflict(self) -> list[Step]:
+        """The same is edited on both sides, and the run ends around a write."""
+        pick, what = self.random.randrange(20), self._what()
+        edits = [Step(ACT, (side, Deed.EDIT.value, pick, what)) for side in _SIDES]
+        spot = f"{self.random.choice(['update', 'update', 'create'])}.{self.random.choice(['*', *When])}"
+        fault = self.random.choice([Fault.CRASH, Fault.CRASH, Fault.UNREACHABLE, Fault.REFUSED]).value
+        ends = Incident(spot, self.random.choice([0, 0, 1]), "fault", (fault,))
+        return [self._sync(), *edits, *self.create()[: self.random.randrange(2)], self._sync(*self._maybe_act(), ends)]
+
+    def lost_answer(self) -> list[Step]:
+        """What was written is edited again by somebody who sees it, before we know that it was."""
+        what = self._what()
+        edit = Step(ACT, (self._side(), Deed.EDIT.value, self.random.randrange(20), what))
+        again = Incident(f"{self.random.choice(['update', 'update', 'create'])}.done", 0, ACT, ("edit", what, False))
+        return [self._sync(), edit, self._sync(again, Incident("*", 0, "fault", (Fault.CRASH.value,)))]
 
     def copies(self) -> list[Step]:
         """There are several of the same when everything begins anew."""

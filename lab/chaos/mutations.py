@@ -297,14 +297,17 @@ MUTATIONS: Mapping[str, Mutation] = {
     "intent-not-recorded": Mutation(
         "writes are begun without an intent (rule 7)",
         _intent_not_recorded,
+        "conflicts",
     ),
     "intents-not-resolved": Mutation(
         "what was begun is forgotten (rule 9)",
         _intents_not_resolved,
+        "conflicts",
     ),
     "history-after": Mutation(
         "history is written after the request (rule 7)",
         _history_after_the_request,
+        "conflicts",
     ),
     "read-back-believed": Mutation(
         "whatever is read after a write was written by it (rule 8)",
@@ -313,6 +316,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     "failed-write-settles": Mutation(
         "a write that failed moves the bases (rule 15)",
         _failed_write_settles,
+        "conflicts",
     ),
     "late-copies-kept": Mutation(
         "a create that lands after its retry is taken for new (rule 11)",
