@@ -87,6 +87,9 @@ THEMES: Mapping[str, Theme] = {
     "deletions": Theme({"create": 1, "run": 1, "deletion": 6, "act": 1}, hot=0.8),
     "copies": Theme({"create": 1, "run": 1, "copies": 6, "act": 2, "restore_ours": 1}, hot=0.5),
     "collects": Theme({"create": 1, "run": 1, "collecting": 6, "act": 2}, hot=0.3),
+    "conflicts": Theme({"create": 1, "run": 1, "conflict": 4, "lost_answer": 4, "act": 1}, hot=0.3),
+    "late": Theme({"create": 1, "run": 1, "late_create": 6, "act": 2}, hot=0.3),
+    "returns": Theme({"create": 1, "run": 1, "comes_back": 6, "act": 1}, hot=0.3),
     "one-way": Theme(_USUAL, hot=0.5, directions=("to-exchange", "to-nextcloud")),
 }
 _THEME_WEIGHTS: Mapping[str, float] = {
@@ -99,6 +102,9 @@ _THEME_WEIGHTS: Mapping[str, float] = {
     "deletions": 1,
     "copies": 0.5,
     "collects": 0.5,
+    "conflicts": 0.5,
+    "late": 0.3,
+    "returns": 0.3,
     "one-way": 1,
 }
 
@@ -166,6 +172,35 @@ class _Maker:
         fault = self.random.choice([Fault.CRASH, Fault.CRASH, Fault.UNREACHABLE, Fault.DATABASE]).value
         ends = Incident(spot, self.random.randrange(8), "fault", (fault,))
         return [*self.act(), *self.act(), self._sync(*self._maybe_act(), ends)]
+
+    def conflict(self) -> list[Step]:
+        """The same is edited on both sides, and the run ends around a write."""
+        pick, what = self.random.randrange(20), self._what()
+        edits = [Step(ACT, (side, Deed.EDIT.value, pick, what)) for side in _SIDES]
+        spot = f"{self.random.choice(['update', 'update', 'create'])}.{self.random.choice(['*', *When])}"
+        fault = self.random.choice([Fault.CRASH, Fault.CRASH, Fault.UNREACHABLE, Fault.REFUSED]).value
+        ends = Incident(spot, self.random.choice([0, 0, 1]), "fault", (fault,))
+        return [self._sync(), *edits, *self.create()[: self.random.randrange(2)], self._sync(*self._maybe_act(), ends)]
+
+    def lost_answer(self) -> list[Step]:
+        """What was written is edited again by somebody who sees it, before we know that it was."""
+        what = self._what()
+        edit = Step(ACT, (self._side(), Deed.EDIT.value, self.random.randrange(20), what))
+        again = Incident(f"{self.random.choice(['update', 'update', 'create'])}.done", 0, ACT, ("edit", what, False))
+        return [self._sync(), edit, self._sync(again, Incident("*", 0, "fault", (Fault.CRASH.value,)))]
+
+    def late_create(self) -> list[Step]:
+        """A create lands when it was tried again long ago."""
+        late = Incident("create.item", 0, "fault", (Fault.LATE.value,))
+        landing = [Step("land", (side,)) for side in _SIDES]
+        return [*self.create(), self._sync(late), self._sync(), *landing, *self.act()[: self.random.randrange(2)]]
+
+    def comes_back(self) -> list[Step]:
+        """Something is deleted, and a server goes back to when it was there."""
+        side = self._side()
+        deletion = Step(ACT, (self._side(), Deed.DELETE.value, self.random.randrange(20), 0))
+        backed_up = [*self.create(), self._sync(), self._sync(), Step("back_up", (side,))]
+        return [*backed_up, deletion, self._sync(), self._sync(), Step("restore", (side,)), self._sync()]
 
     def copies(self) -> list[Step]:
         """There are several of the same when everything begins anew."""

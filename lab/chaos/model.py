@@ -36,10 +36,12 @@ def tag_of(item: Item) -> str:
     return found.group() if found else ""
 
 
-def words(item: Item) -> frozenset[str]:
-    """The values in an item that somebody wrote."""
+def words(item: Item, *, lists_only: bool = False) -> frozenset[str]:
+    """The values in an item that somebody wrote; perhaps only those in lists."""
     found: set[str] = set()
     for path, part in elements(item).items():
+        if lists_only and len(path) == 1:
+            continue
         if path in (("start",), ("photo",)):
             found.add(f"{path[0]} {part.normal.split(' ')[0]}")
         elif path[0] == "exceptions" and len(path) == 3 and path[2] == "start":
@@ -182,6 +184,8 @@ class Model:
             others = across[self.replaced[word]]
             if not others or any(word in words(each.item) for each in others):
                 del self.replaced[word]
+        # Without a base nothing tells an element that was taken out of a list from one that was put in.
+        self._allow(word for each in self.sight.living(side) for word in words(each.item, lists_only=True))
         self.tokens_are_lost = True
         self.deleted &= self.settled
         self.given_up |= self.copies.keys() - self._tags()

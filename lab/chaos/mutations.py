@@ -17,7 +17,6 @@ from syncapp.engine.case import Case
 from syncapp.engine.collect import _Folder
 from syncapp.engine.guard import Guard, Judgement
 from syncapp.engine.lease import Lease
-from syncapp.engine.process import _Batch
 from syncapp.engine.search import Hits
 from syncapp.engine.work import Work
 from syncapp.models import Link
@@ -199,17 +198,6 @@ def _failed_write_settles() -> Sequence[Patch]:
 # Judging -------------------------------------------------------------------------------------------------------------
 
 
-def _part_counts_as_whole() -> Sequence[Patch]:
-    def as_agreed(_self: _Batch, case: Any, name: SideName) -> bool:
-        return bool(case.side(name).pairing_id == case.link.pairing_id)
-
-    return [(_Batch, "_as_agreed", as_agreed)]
-
-
-def _created_before_all_is_listed() -> Sequence[Patch]:
-    return [(Work, "listed", property(lambda _self: True))]
-
-
 def _both_sides_are_listened_to() -> Sequence[Patch]:
     return [(Case, "source", property(lambda _self: None))]
 
@@ -297,14 +285,17 @@ MUTATIONS: Mapping[str, Mutation] = {
     "intent-not-recorded": Mutation(
         "writes are begun without an intent (rule 7)",
         _intent_not_recorded,
+        "conflicts",
     ),
     "intents-not-resolved": Mutation(
         "what was begun is forgotten (rule 9)",
         _intents_not_resolved,
+        "conflicts",
     ),
     "history-after": Mutation(
         "history is written after the request (rule 7)",
         _history_after_the_request,
+        "conflicts",
     ),
     "read-back-believed": Mutation(
         "whatever is read after a write was written by it (rule 8)",
@@ -313,19 +304,12 @@ MUTATIONS: Mapping[str, Mutation] = {
     "failed-write-settles": Mutation(
         "a write that failed moves the bases (rule 15)",
         _failed_write_settles,
+        "conflicts",
     ),
     "late-copies-kept": Mutation(
         "a create that lands after its retry is taken for new (rule 11)",
         _late_copies_kept,
-    ),
-    "part-counts-as-whole": Mutation(
-        "a deletion wins over an edit across (rule 5)",
-        _part_counts_as_whole,
-        "deletions",
-    ),
-    "created-before-listed": Mutation(
-        "items are created before all is listed (rule 19)",
-        _created_before_all_is_listed,
+        "late",
     ),
     "adoption-not-one-to-one": Mutation(
         "one object is adopted by several (rule 19)",
@@ -339,7 +323,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     "returned-lives": Mutation(
         "what a restored server brings back lives (rule 22)",
         _returned_lives,
-        "restores",
+        "returns",
     ),
     "both-sides-heard": Mutation(
         "a one-way pairing listens to its target (rule 24)",

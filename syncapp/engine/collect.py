@@ -20,7 +20,7 @@ from syncapp.engine.look import unmoved
 from syncapp.engine.search import search
 from syncapp.engine.work import Work
 from syncapp.items import fields
-from syncapp.models import Link, Pairing, Problem, Tomb
+from syncapp.models import Hold, Link, Pairing, Problem, Tomb
 from syncapp.models.link import had_revision, new_key, own_id
 from syncapp.models.pairing import digest
 from syncapp.models.rows import insert
@@ -283,9 +283,12 @@ class _Folder:
         """What is known and was not listed is not there, once a read says so too (rules 3, 6)."""
         assert self.listed is not None
         known = self.work.links().filter(**{f"{self.name}_pairing": self.pairing})
-        if not self.away:
-            # After a lost token nothing is proven that no token told of; what waits for an admin was told.
-            known = known.filter(hold=None) if self.lost_token else known.filter(**{f"{self.name}_missing": None})
+        there = known.filter(**{f"{self.name}_missing": None})
+        if self.lost_token or (self.away and not there.exists()):
+            # Nothing is proven that no token told of. What waits for an admin was told, unless it went with the folder.
+            known = known.filter(Q(hold=None) | Q(hold__reason=Hold.Reason.FOLDER))
+        else:
+            known = there
         ids = known.values_list(f"{self.name}_id_text", flat=True)
         unlisted = [id for id in ids if id and id not in self.listed | self.told]
         alive, absent = self._confirmed(unlisted)

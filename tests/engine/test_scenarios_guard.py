@@ -13,7 +13,7 @@ from pytest_django import Settings
 from lab.chaos.town import CONTACT, EXCHANGE, NEXTCLOUD, Town, contact, event, placed, title_of, titled
 from lab.chaos.wire import Crash, When, raising
 from syncapp.engine.collect import STAYS_AWAY
-from syncapp.items import Event
+from syncapp.items import Event, Kind
 from syncapp.jobs import holds
 from syncapp.models import Hold, Link
 from syncapp.side import SideName
@@ -453,9 +453,9 @@ def test_refused_deletions_are_put_back_whatever_the_guard_says_of_new_items(tow
 # Folders and stores --------------------------------------------------------------------------------------------------
 
 
-def take_folder(town: Town, here: SideName) -> object:
+def take_folder(town: Town, here: SideName, kind: Kind = Kind.EVENT) -> object:
     """The folder vanishes with all that is in it."""
-    server, folder = town.world.server(here), town.folder(here)
+    server, folder = town.world.server(here), town.folder(here, kind)
     for each in server.living(folder=folder):
         server.state.objects.pop(each.id)
     return server.state.folders.pop(folder)
@@ -518,6 +518,22 @@ def test_what_a_folder_lacks_that_comes_back_was_lost(town: Town, here: SideName
         server.state.objects.pop(each.id)
     town.settle()
     assert (len(town.both()), Hold.objects.count()) == (12, 0)
+
+
+def test_what_was_told_before_a_folder_was_away_for_a_while_stays_told(town: Town) -> None:
+    """Rule 6: contacts have no bin in Nextcloud, so that nothing but the token has told of the deletion."""
+    made = town.phone.create(town.folder(NEXTCLOUD, CONTACT), contact("Anna", "anna@lab.example"))
+    town.settle()
+    town.phone.delete(made.id)
+    town.sync()
+    assert only_reason() == (Reason.EMPTY, 1)
+    folder = take_folder(town, NEXTCLOUD, CONTACT)
+    town.sync()
+    town.world.nextcloud.state.folders[town.folder(NEXTCLOUD, CONTACT)] = folder  # type: ignore[assignment]
+    town.sync()
+    decide(State.APPROVED)
+    town.settle()
+    assert town.both(CONTACT) == []
 
 
 @BOTH_WAYS
