@@ -52,7 +52,7 @@ class Shelf:
 
     def __init__(self, path: Path, uid: str) -> None:
         self._path = path / f"{uid}.house"
-        self.folders = {SideName.EXCHANGE: "calendar", SideName.NEXTCLOUD: f"/calendars/{uid}/personal/"}
+        self.folders = {SideName.EXCHANGE: f"calendar-of-{uid}", SideName.NEXTCLOUD: f"/calendars/{uid}/personal/"}
         with self.open() as house:
             for name, folder in self.folders.items():
                 if folder not in house.server(name).state.folders:
