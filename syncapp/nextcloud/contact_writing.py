@@ -272,7 +272,9 @@ class _Writer(CardWriter):
             if not line(name):
                 self.remove(old)
             elif line(name) != line(before):
-                self.card.replace([old], [self.again(old, escape(line(name)))])
+                as_text = (("VALUE", "text"),) if old.name == RELATED else ()
+                types = (*as_text, *without_encodings(old))
+                self.card.replace([old], [self.line(old.name, escape(line(name)), types, old.group)])
 
     def _add_related(self, field: str, names: Iterable[str]) -> None:
         types = (("VALUE", "text"), ("TYPE", RELATIONS[field]))

@@ -70,6 +70,13 @@ def test_an_unpatched_card_keeps_its_bytes(contact: Contact) -> None:
     assert bytes(contact_writing.patch(data, read(data), (), NOW)) == data
 
 
+@pytest.mark.parametrize("version", ["2.1", "3.0", "4.0"])
+def test_a_name_that_looks_like_an_address_stays_a_name_when_it_takes_anothers_place(version: str) -> None:
+    before = replace(read(card(version=version)), spouse="Kim")
+    data = patched(card(version=version), before)
+    assert read(patched(data, replace(before, spouse="A:0"))).spouse == "A:0"
+
+
 @strategies.few
 @given(strategies.contacts(), strategies.contacts(), st.sampled_from(("2.1", "3.0", "4.0")))
 def test_a_patched_card_reads_as_the_new_contact(before: Contact, after: Contact, version: str) -> None:
