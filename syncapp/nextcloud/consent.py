@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode, urlsplit
@@ -44,6 +44,11 @@ class Person:
     display_name: str = ""
     calendar: str = _DEFAULT_CALENDAR
     address_book: str = _DEFAULT_BOOK
+
+    def __post_init__(self) -> None:
+        """No database must be needed to say that there is a NUL in a text: PostgreSQL stores none, SQLite does."""
+        for each in fields(self):
+            object.__setattr__(self, each.name, getattr(self, each.name).replace("\0", "\N{REPLACEMENT CHARACTER}"))
 
 
 @dataclass(frozen=True)
