@@ -12,7 +12,7 @@ from typing import Any
 from unittest import mock
 
 from lab.chaos.side import MemorySide
-from syncapp.engine import apply, delete, keeping, lease, match, process, resolve, search
+from syncapp.engine import apply, delete, keeping, lease, match, process, resolve
 from syncapp.engine.case import Case
 from syncapp.engine.collect import _Folder
 from syncapp.engine.guard import Guard, Judgement
@@ -206,10 +206,6 @@ def _returned_lives() -> Sequence[Patch]:
     return [(Guard, "returned", lambda _self, _case, _on: Judgement.REFUSED)]
 
 
-def _names_count_as_ids() -> Sequence[Patch]:
-    return [(search, "is_name_only", lambda *_: False), (match, "is_name_only", lambda *_: False)]
-
-
 def _adoption_not_one_to_one() -> Sequence[Patch]:
     def pair(halves: Any, pairs: list[tuple[int, int]], keys_of: Any, *, alone: bool = False) -> None:
         exchange, nextcloud = halves[SideName.EXCHANGE], halves[SideName.NEXTCLOUD]
@@ -315,10 +311,6 @@ MUTATIONS: Mapping[str, Mutation] = {
         "one object is adopted by several (rule 19)",
         _adoption_not_one_to_one,
         "copies",
-    ),
-    "names-count-as-ids": Mutation(
-        "what stands under our name is ours (rule 18)",
-        _names_count_as_ids,
     ),
     "returned-lives": Mutation(
         "what a restored server brings back lives (rule 22)",

@@ -313,8 +313,8 @@ def _updated(work: Work, name: SideName, job: Updating, result: Written) -> None
     open_paths = _open(case, name, write)
     _advance(case, name, write.target, skipped)
     _advance(case, name.other, write.source, skipped)
-    in_steps = any(each[0] in work.side(name).steps for each in write.changed)
-    _answered(case, name, result, open_paths, frozenset(write.target) if in_steps else None)
+    steps = frozenset(work.prints(case.key).path(each) for each in write.changed if each[0] in work.side(name).steps)
+    _answered(case, name, result, open_paths, steps or None)
     work.journal.note("updated", case.link, name, write.changed, count="updated")
     _tell_conflicts(work, name, job)
     _unwritten(work, name, case, result)
@@ -349,7 +349,7 @@ def _created(work: Work, name: SideName, job: Creating, result: Written) -> None
     there.base = Base({path: value for path, value in job.target.items() if path not in skipped}).pack()
     case.take(name.other, {path: value for path, value in job.source.items() if path not in skipped})
     link.pairing_id, link.fresh_uid, link.initial, link.content = job.pairing_id, False, False, None
-    _answered(case, name, result, frozenset(), frozenset(job.target) if job.steps else None)
+    _answered(case, name, result, frozenset(), job.steps or None)
     if result.whole is not None and complete(result):
         # The answer says what a read would say: the base is what was sent, and there is nothing to read back.
         case.intent, there.whole, link.prefer = None, work.content_digest(result.whole), ""
@@ -365,9 +365,9 @@ def _answered(
     if result.revision:
         side.take_revision(result.revision)
     case.intent = intents.Check(name, result.revision, open_paths, only) if result.revision else None
-    if not result.revision:
-        # No read will prove to speak of this write: what reads differently may be no more than the server's version of
-        # what we sent, and loses to what its source says since (rules 8, 17).
+    if not result.revision or only is not None:
+        # No read will prove to speak of all of this write: what reads differently may be no more than the server's
+        # version of what we sent, and loses to what its source says since (rules 8, 17).
         case.link.prefer = name.other.value
     if result.problem is None:
         case.worked()

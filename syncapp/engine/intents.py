@@ -75,7 +75,7 @@ class Check:
     """A write to ``side`` was answered with ``revision`` and not yet read back (rules 7, 8).
 
     ``open`` are the paths of elements that had changed on that side before the write and still have to travel.
-    ``only`` are those that were written, when that took several requests: somebody may have edited others in between,
+    ``only`` are those that steps wrote, if there were any: somebody may have edited others in between,
     and the revision, which is the last request's, does not tell. None: it was one request.
     """
 

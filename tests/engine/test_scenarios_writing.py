@@ -11,6 +11,7 @@ from lab.chaos.commits import Edge, watching
 from lab.chaos.server import Stored
 from lab.chaos.town import CONTACT, EXCHANGE, NEXTCLOUD, Town, contact, event, placed, title_of, titled
 from lab.chaos.wire import Crash, Late, When, raising
+from syncapp.items.values import Photo
 from syncapp.side import SideName, Unreachable
 from tests.engine.test_scenarios_absence import many
 
@@ -384,6 +385,18 @@ def test_what_is_moved_to_where_its_name_is_taken_gets_another_one(town: Town) -
     town.settle()
     assert town.both() == ["Budget", "Messe", "Urlaub"]
     assert town.find(NEXTCLOUD, "Budget").folder == town.folder(NEXTCLOUD, number=2)
+
+
+def test_what_is_edited_between_two_steps_travels_although_we_had_just_written_it(town: Town) -> None:
+    """Rule 8: the revision that we were told is that of the last step."""
+    made = town.phone.create(town.folder(NEXTCLOUD, CONTACT), contact("Anna", "anna@lab.example"))
+    town.settle()
+    town.phone.edit(made.id, lambda item: replace(item, display_name="Anna Berg", photo=Photo(b"new")))
+    there = town.only(EXCHANGE, CONTACT)
+    town.world.wire.at("update", When.STEP, lambda: town.outlook.edit(there.id, titled("Anna Weber")), side=EXCHANGE)
+    town.sync()
+    town.settle()
+    assert town.both(CONTACT) == ["Anna Weber"]
 
 
 def test_an_edit_at_the_moment_of_a_delete_is_restored(town: Town) -> None:
