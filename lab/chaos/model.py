@@ -308,13 +308,16 @@ class Model:
 
     def _excuse_what_is_not_alike(self, tag: str) -> None:
         """Without a ledger, contacts are the same when they share their name and an address: nothing else tells."""
-        if "unlike" in self.touched[tag]:
-            return
         exchange, nextcloud = ([each.item for each in self._objects(name, tag)] for name in SideName)
-        unlike = [one for one in exchange if isinstance(one, Contact) and not any(_alike(one, it) for it in nextcloud)]
-        if unlike and nextcloud:
-            self.touched[tag].add("unlike")
-            self._count_one_more(tag)
+        left = list(nextcloud)
+        for one in exchange:
+            if isinstance(one, Contact) and (same := next((each for each in left if _alike(one, each)), None)):
+                left.remove(same)
+        # As many as are left on either side become two.
+        for number in range(len(left) - max(0, len(nextcloud) - len(exchange))):
+            if isinstance(left[0], Contact) and f"unlike {number}" not in self.touched[tag]:
+                self.touched[tag].add(f"unlike {number}")
+                self._count_one_more(tag)
 
     def _unknown_in_bin(self, stored: Stored) -> bool:
         """Whether this is a contact that a person made in Exchange and that we put into the bin.
