@@ -20,7 +20,6 @@ from syncapp.engine.lease import Lease
 from syncapp.engine.search import Hits
 from syncapp.engine.work import Work
 from syncapp.models import Link
-from syncapp.models.link import LinkManager
 from syncapp.side import Changes, SideError, SideName, Written
 
 Patch = tuple[object, str, Any]
@@ -225,19 +224,8 @@ def _lease_ignored() -> Sequence[Patch]:
     return [(lease, "_CLAIM", claim)]
 
 
-def _written_without_lease() -> Sequence[Patch]:
-    return [(Work, "before_write", lambda *_: None)]
-
-
 def _fence_not_checked() -> Sequence[Patch]:
     return [(Lease, "hold", lambda _self: None)]
-
-
-def _dirt_cleared_blindly() -> Sequence[Patch]:
-    def clean(self: LinkManager, read: Any) -> None:
-        self.filter(pk__in=[pk for pk, _ in read]).update(dirty=0)
-
-    return [(LinkManager, "clean", clean)]
 
 
 MUTATIONS: Mapping[str, Mutation] = {
@@ -322,11 +310,6 @@ MUTATIONS: Mapping[str, Mutation] = {
         _both_sides_are_listened_to,
         "one-way",
     ),
-    "written-without-lease": Mutation(
-        "nobody makes the lease outlast a request before it (rule 21)",
-        _written_without_lease,
-        "races",
-    ),
     "lease-ignored": Mutation(
         "a second worker takes a lease that holds (rule 21)",
         _lease_ignored,
@@ -335,11 +318,6 @@ MUTATIONS: Mapping[str, Mutation] = {
     "fence-not-checked": Mutation(
         "commits do not check the fence (rule 21)",
         _fence_not_checked,
-        "races",
-    ),
-    "dirt-cleared-blindly": Mutation(
-        "dirt is cleared whatever its counter says (rule 20)",
-        _dirt_cleared_blindly,
         "races",
     ),
 }

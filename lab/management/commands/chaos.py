@@ -90,20 +90,21 @@ def _over_http(console: Console, options: dict[str, Any]) -> None:
     place = environment.current()
     with opened(place, first) as street:
         for at in range(first, first + runs, WAVE):
-            ended += street.play(range(at, min(at + WAVE, first + runs)))
+            for each in street.play(range(at, min(at + WAVE, first + runs))):
+                ended.append(each)
+                if each.violations:
+                    console.say(f"Seed {each.seed}:\n{each.story}")
+                    console.say("\n".join(f"  {violation}" for violation in each.violations))
             console.progress(len(ended), runs, f"{len(ended)} of {runs} histories, {street.faults.total()} faults")
         faults = street.faults
-    broken = [each for each in ended if each.violations]
-    for each in broken:
-        console.say(f"Seed {each.seed}:\n{each.story}")
-        console.say("\n".join(f"  {violation}" for violation in each.violations))
+    broken = sum(bool(each.violations) for each in ended)
     console.say(", ".join(f"{name} {number}" for name, number in sorted(faults.items())))
     if options["json"]:
-        figures = {"runs": runs, "faults": faults.total(), "violations": len(broken)}
+        figures = {"runs": runs, "faults": faults.total(), "violations": broken}
         figures |= {"seconds": round(time.monotonic() - began, 1), "inside": sum(each.inside > 0 for each in ended)}
         console.say(json.dumps(figures | {"by_fault": dict(sorted(faults.items())), "seed": first, "lab": True}))
     if broken:
-        raise CommandError(f"{len(broken)} of {runs} histories went wrong; {place.directory} has the logs.")
+        raise CommandError(f"{broken} of {runs} histories went wrong; {place.directory} has the logs.")
 
 
 def _break_all(console: Console, running: Campaign, options: dict[str, Any]) -> None:
