@@ -365,9 +365,9 @@ def _answered(
     if result.revision:
         side.take_revision(result.revision)
     case.intent = intents.Check(name, result.revision, open_paths, only) if result.revision else None
-    if not result.revision or only is not None:
-        # No read will prove to speak of all of this write: what reads differently may be no more than the server's
-        # version of what we sent, and loses to what its source says since (rules 8, 17).
+    if not result.revision:
+        # No read will prove to speak of this write: what reads differently may be no more than the server's version of
+        # what we sent, and loses to what its source says since (rules 8, 17).
         case.link.prefer = name.other.value
     if result.problem is None:
         case.worked()
