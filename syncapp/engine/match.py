@@ -93,6 +93,7 @@ def _survey(work: Work, name: SideName, batch: Sequence[Link], read: Mapping[str
         with work.commit():
             note_created_and_gone(work, name, [link.side(name).id for link in gone])
             Link.objects.filter(pk__in=[link.pk for link in gone]).delete()
+            work.slipped_away = work.slipped_away or bool(gone)
             for link, problem in broken:
                 work.failed(link)
                 revision = revision_of(problem)

@@ -84,7 +84,12 @@ def _sync(work: Work, full: bool) -> bool:
     if anything_gone(work):
         collect(work)
     work.has_holds = Hold.objects.filter(enrollment_id=work.enrollment_id).exists()
-    done = match(work) and process(work)
+    done = match(work)
+    if done and work.slipped_away:
+        # What is new and went while it was looked at may have moved to where no pass has looked since (rule 1).
+        collect(work)
+        done = match(work)
+    done = done and process(work)
     if done:
         _end_first_contact(work)
     if work.has_holds:

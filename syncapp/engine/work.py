@@ -63,7 +63,8 @@ class Work:
     did in this slice. ``broken`` are pairings whose folder is not there on one side: nothing of theirs is touched.
     ``vanished`` are those whose folder has stayed away for so long that its items count as gone, and from which side.
     ``swallowed`` are half-links that became part of another link: what a batch still holds of them is void. ``looked``
-    is what was seen before the slice; its first pass need not look again.
+    is what was seen before the slice; its first pass need not look again. ``slipped_away``: something new was gone
+    before anybody had read it.
     """
 
     lease: Lease
@@ -83,6 +84,7 @@ class Work:
     broken: set[int] = field(default_factory=set)
     vanished: dict[int, SideName] = field(default_factory=dict)
     waiting: bool = False
+    slipped_away: bool = False
     has_holds: bool = True
     cache: dict[tuple[SideName, str], Object] = field(default_factory=dict)
     rounds: Counter[int] = field(default_factory=Counter)

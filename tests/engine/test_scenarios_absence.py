@@ -236,3 +236,16 @@ def test_a_contact_that_was_deleted_for_good_stays_deleted(town: Town) -> None:
     town.phone.delete(made.id)
     town.settle()
     assert "Anna" not in town.both(CONTACT)
+
+
+def test_what_is_new_and_moves_while_it_is_looked_at_is_not_created_across(town: Town) -> None:
+    """Rule 1: the same new item is on both sides; one of them moves between the listing and the first read."""
+    many(town)
+    town.settle()
+    made = town.phone.create(town.folder(NEXTCLOUD), event("Budget"))
+    town.outlook.twin(made, town.folder(EXCHANGE))
+    elsewhere = town.folder(NEXTCLOUD, number=2)
+    town.world.wire.at("read", When.BEFORE, lambda: town.phone.move(made.id, elsewhere), side=NEXTCLOUD)
+    town.sync()
+    town.settle()
+    assert town.both().count("Budget") == 1
