@@ -108,13 +108,6 @@ def read_card(text: bytes) -> Reading:
     return Reading({MASTER: {name: value for name, value in found.items() if value}})
 
 
-def is_group(text: bytes) -> bool:
-    """Whether a card is a list of others."""
-    lines = _lines(text)
-    kind = [*lines["KIND"], *lines["X-ADDRESSBOOKSERVER-KIND"]]
-    return bool(kind) and kind[0].value.strip().lower() == "group"
-
-
 def raw_lines(text: bytes) -> list[bytes]:
     """The lines of a card as they stand in it, each with what continues it."""
     return [each for each in _unfolded(text).split(b"\r\n") if each.strip()]

@@ -313,7 +313,7 @@ def _updated(work: Work, name: SideName, job: Updating, result: Written) -> None
     open_paths = _open(case, name, write)
     _advance(case, name, write.target, skipped)
     _advance(case, name.other, write.source, skipped)
-    steps = frozenset(work.prints(case.key).path(each) for each in write.changed if each[0] in work.side(name).steps)
+    steps = frozenset(case.prints.path(each) for each in write.changed if each[0] in work.side(name).steps)
     _answered(case, name, result, open_paths, steps or None)
     work.journal.note("updated", case.link, name, write.changed, count="updated")
     _tell_conflicts(work, name, job)

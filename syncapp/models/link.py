@@ -352,12 +352,6 @@ class Link(models.Model):
         self.side(name).forget()
         self.content, self.pairing_id, self.initial = None, None, False
 
-    def forget_agreement(self) -> None:
-        """From now on nothing is known to agree: the next decision is one of first contact."""
-        for name in SideName:
-            side = self.side(name)
-            side.base, side.whole = None, None
-
     def mark(self, **values: Any) -> None:
         """Count one more thing that happened to this link (rule 20)."""
         Link.objects.filter(pk=self.pk).update(dirty=models.F("dirty") + 1, ignored=False, **values)
